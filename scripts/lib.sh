@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the scripts share: where things lie, how they speak, and one lock at a time.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # used by the scripts that source this file
+build=$top/build
+cache=${FERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ferry}
+me=${0##*/}
+jobs=$(nproc)
+export PYTHONDONTWRITEBYTECODE=1
+
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+die() { say "$@"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Only one process at a time works on the named part of the cache.
+lock() {
+	mkdir -p "$cache" || die "cannot write $cache; set FERRY_CACHE to a directory that can be written"
+	exec 9>"$cache/.lock-$1"
+	flock -n 9 || { say "waiting for another checkout that works on $1"; flock 9; }
+}
+
+# need_space GIB: building with a full disk fails in ways that don't say so.
+need_space() {
+	local free
+	mkdir -p "$cache"
+	free=$(df --output=avail -k "$cache" | tail -n 1)
+	((free >= $1 << 20)) || die "$cache needs $1 GiB of free space and has $((free >> 10)) MiB; free some, or set FERRY_CACHE to another disk"
+}
+
+# run_logged LOG CMD...: quiet when it works, the end of the log when it doesn't.
+run_logged() {
+	local log=$1
+	shift
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 </dev/null || {
+		tail -n 30 "$log" >&2
+		grep -q 'No space left on device' "$log" && die "the disk is full; free some space, or set FERRY_CACHE to another disk"
+		die "'${*:0:3}' failed; all of its output is in $log"
+	}
+}
+
+# The compiler prefix that makes arm64 programs on this host.
+if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
