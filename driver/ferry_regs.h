@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Ferry DMA controller: registers and window rows.
+ *
+ * Constants only, so that the driver, the QEMU model and the tests share this
+ * file; Documentation/ferry/hardware.rst gives each its meaning. Fields are
+ * masks, indented below their register.
+ */
+#ifndef FERRY_REGS_H
+#define FERRY_REGS_H
+
+#define FERRY_CTRL_SIZE			0x10000
+#define FERRY_DB_PAGE_SIZE		0x10000	/* one page per channel */
+#define FERRY_MAX_CHANNELS		64
+#define FERRY_MAX_LINES			32
+
+/* Global registers */
+#define FERRY_ID			0x000
+#define   FERRY_ID_VALUE		0x59525246	/* "FRRY" */
+#define FERRY_VERSION			0x004
+#define   FERRY_VERSION_MAJOR		0xffff0000
+#define   FERRY_VERSION_MINOR		0x0000ffff
+#define FERRY_CAP_COUNTS		0x008
+#define   FERRY_CAP_COUNTS_CHANNELS	0x000000ff
+#define   FERRY_CAP_COUNTS_PORTS	0x0000ff00
+#define   FERRY_CAP_COUNTS_LINES	0x00ff0000
+#define FERRY_CAP_OPS			0x00c
+#define FERRY_CAP_ADDR			0x010
+#define   FERRY_CAP_ADDR_WIDTH		0x0000007f
+#define   FERRY_CAP_ADDR_MIN_SHIFT	0x00003f00
+#define   FERRY_CAP_ADDR_MAX_SHIFT	0x003f0000
+#define FERRY_CAP_RING			0x014
+#define   FERRY_CAP_RING_MIN_ORDER	0x000000ff
+#define   FERRY_CAP_RING_MAX_ORDER	0x0000ff00
+#define FERRY_CAP_WINDOWS		0x018
+#define   FERRY_CAP_WINDOWS_ROWS	0x0001ffff
+#define FERRY_CAP_LEN			0x01c
+#define FERRY_CAP_TIME			0x020
+#define   FERRY_CAP_TIME_RESET_US	0x0000ffff
+#define   FERRY_CAP_TIME_STOP_US	0xffff0000
+#define FERRY_CAP_QUANTUM		0x024
+#define FERRY_CAP_COST			0x028
+#define   FERRY_CAP_COST_ENTRY		0x0000ffff
+#define   FERRY_CAP_COST_WALK		0xffff0000
+#define FERRY_CAP_FEATURES		0x02c
+#define   FERRY_CAP_FEATURES_BYPASS	0x00000001
+#define   FERRY_CAP_FEATURES_LIST	0x00000002
+#define FERRY_TIME_LO			0x030
+#define FERRY_TIME_HI			0x034
+#define FERRY_CTRL			0x040
+#define   FERRY_CTRL_RESET		0x00000001
+#define FERRY_STATUS			0x044
+#define   FERRY_STATUS_READY		0x00000001
+#define FERRY_ACTIVE_LO			0x048
+#define FERRY_ACTIVE_HI			0x04c
+
+/* Interrupt lines */
+#define FERRY_IRQ_PENDING_LO(line)	(0x100 + 8 * (line))
+#define FERRY_IRQ_PENDING_HI(line)	(0x104 + 8 * (line))
+
+/* Channels: offsets in a block of FERRY_CHAN_STRIDE at FERRY_CHAN_BASE */
+#define FERRY_CHAN_BASE			0x4000
+#define FERRY_CHAN_STRIDE		0x100
+#define FERRY_CHAN(chan)		(FERRY_CHAN_BASE + FERRY_CHAN_STRIDE * (chan))
+#define FERRY_CHAN_CMD			0x00
+#define   FERRY_CHAN_CMD_START		0x00000001
+#define   FERRY_CHAN_CMD_STOP		0x00000002
+#define   FERRY_CHAN_CMD_RESET		0x00000004
+#define FERRY_CHAN_STATUS		0x04
+#define   FERRY_CHAN_STATUS_STATE	0x00000007
+#define     FERRY_STATE_IDLE		0
+#define     FERRY_STATE_RUNNING		1
+#define     FERRY_STATE_STOPPING	2
+#define     FERRY_STATE_HALTED		3
+#define     FERRY_STATE_RESETTING	4
+#define   FERRY_CHAN_STATUS_ARMED	0x00000010
+#define   FERRY_CHAN_STATUS_INVAL_BUSY	0x00000020
+#define   FERRY_CHAN_STATUS_STALLED	0x00000100	/* STALLED_ON_PORT */
+#define FERRY_CHAN_CONFIG		0x08
+#define   FERRY_CHAN_CONFIG_BYPASS	0x00000001
+#define   FERRY_CHAN_CONFIG_RING_ORDER	0x00001f00
+#define FERRY_CHAN_WEIGHT		0x0c
+#define   FERRY_CHAN_WEIGHT_QUANTA	0x000000ff
+#define FERRY_CHAN_SQ_BASE_LO		0x10
+#define FERRY_CHAN_SQ_BASE_HI		0x14
+#define FERRY_CHAN_CQ_BASE_LO		0x18
+#define FERRY_CHAN_CQ_BASE_HI		0x1c
+#define FERRY_CHAN_WT_BASE_LO		0x20
+#define FERRY_CHAN_WT_BASE_HI		0x24
+#define FERRY_CHAN_WT_COUNT		0x28
+#define   FERRY_CHAN_WT_COUNT_ROWS	0x0001ffff
+#define FERRY_CHAN_INDEX_INIT		0x2c
+#define FERRY_CHAN_HEAD			0x30
+#define FERRY_CHAN_TAIL			0x34
+#define FERRY_CHAN_CQ_ARM		0x38
+#define FERRY_CHAN_COALESCE		0x3c
+#define   FERRY_CHAN_COALESCE_COUNT	0x0000ffff
+#define   FERRY_CHAN_COALESCE_TIME_US	0xffff0000
+#define FERRY_CHAN_IRQ_STATUS		0x40
+#define FERRY_CHAN_IRQ_ENABLE		0x44
+#define   FERRY_CHAN_IRQ_CQ		0x00000001
+#define   FERRY_CHAN_IRQ_ERROR		0x00000002
+#define FERRY_CHAN_WIN_INVALIDATE	0x48
+#define   FERRY_CHAN_WIN_INVALIDATE_ROW	0x0000ffff
+#define   FERRY_CHAN_WIN_INVALIDATE_ALL	0x80000000
+#define FERRY_CHAN_ERR_STATUS		0x50
+#define   FERRY_CHAN_ERR_STATUS_VALID	0x80000000
+#define   FERRY_CHAN_ERR_STATUS_HALT	0x40000000
+#define   FERRY_CHAN_ERR_STATUS_CODE	0x000000ff
+#define FERRY_CHAN_ERR_INDEX		0x54
+#define FERRY_CHAN_ERR_ADDR_LO		0x58
+#define FERRY_CHAN_ERR_ADDR_HI		0x5c
+#define FERRY_CHAN_BYTES_LO		0x60
+#define FERRY_CHAN_BYTES_HI		0x64
+#define FERRY_CHAN_ERRORS		0x68
+#define FERRY_CHAN_DOORBELLS		0x6c
+#define FERRY_CHAN_IRQS			0x70
+#define FERRY_CHAN_QUANTA		0x74
+
+#define FERRY_RING_ALIGN		64	/* SQ, CQ and window table */
+
+/* Doorbell aperture */
+#define FERRY_DB_SQ_TAIL(chan)		(FERRY_DB_PAGE_SIZE * (chan))
+
+/* Window row: offsets of the fields */
+#define FERRY_ROW_SIZE			32
+#define FERRY_ROW_BASE			0
+#define FERRY_ROW_BYTES			8
+#define FERRY_ROW_FLAGS			16
+#define   FERRY_ROW_FLAGS_VALID		0x00000001
+#define   FERRY_ROW_FLAGS_READ		0x00000002
+#define   FERRY_ROW_FLAGS_WRITE		0x00000004
+#define   FERRY_ROW_FLAGS_LIST		0x00000008
+#define   FERRY_ROW_FLAGS_PAGE_SHIFT	0x00003f00
+#define FERRY_ROW_FIRST			20
+#define FERRY_ROW_RESERVED		24
+
+/* Page lists: a directory of leaves, a leaf of pages */
+#define FERRY_LIST_ENTRIES		512
+#define FERRY_LIST_BYTES		4096
+#define FERRY_LIST_MAX_PAGES		(FERRY_LIST_ENTRIES * FERRY_LIST_ENTRIES)
+
+/* An operation is executed in chunks of at most this many bytes */
+#define FERRY_CHUNK			16384
+
+#endif /* FERRY_REGS_H */

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * Ferry DMA controller: the user interface of /dev/ferryN.
+ *
+ * Rules that hold for every ioctl:
+ *
+ * - The argument points to a structure whose first field, @size, is set by the
+ *   caller to sizeof(structure). A newer, larger structure is taken if what
+ *   this kernel does not know is zero (else E2BIG); an older, smaller one is taken as
+ *   if the rest were zero, down to the size of its first release (else EINVAL).
+ *   The kernel writes back at most @size bytes.
+ * - Unknown flags and reserved fields that are not zero: EOPNOTSUPP.
+ * - A handle (queue, buffer) belongs to the open file that made it and is
+ *   invalid in any other: ENOENT, as for one that was destroyed.
+ * - A call that fails has changed nothing, unless its text says otherwise.
+ * - After the device was unbound every call fails with ENODEV.
+ *
+ * errno, where a call's own text adds nothing:
+ *
+ * EFAULT      a pointer is not accessible
+ * EINVAL      a length, offset or count is out of range
+ * ENOENT      no such handle in this file
+ * ENOMEM      out of memory
+ * ENOSPC      the device or this user has no more of what was asked for
+ * EOPNOTSUPP  a flag, field or feature that this kernel or device lacks
+ * EINTR       a signal came before anything was done
+ * ENODEV      the device is gone
+ * EIO         the queue is dead: the device halted it (the kernel log and the
+ *             channel's sysfs directory say why); destroy it
+ * ENOTTY      no such ioctl
+ */
+#ifndef _UAPI_LINUX_FERRY_H
+#define _UAPI_LINUX_FERRY_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#include <linux/ferry_entry.h>
+
+/**
+ * struct ferry_sqe - submission entry, as the device reads it
+ * @op: FERRY_OP_*
+ * @flags: must be zero
+ * @reserved: must be zero
+ * @len: bytes, at most the max_len of FERRY_INFO
+ * @src: source, FERRY_ADDR(buffer, offset)
+ * @dst: destination, FERRY_ADDR(buffer, offset)
+ * @arg: pattern of FILL; CRC so far of CRC32C and COPY_CRC32C
+ */
+struct ferry_sqe {
+	__u8	op;
+	__u8	flags;
+	__le16	reserved;
+	__le32	len;
+	__le64	src;
+	__le64	dst;
+	__le64	arg;
+};
+
+/**
+ * struct ferry_cqe - completion entry, as the device writes it
+ * @result: CRC, or the bytes that differ (dst << 8 | src)
+ * @len: bytes processed
+ * @status: FERRY_OK or FERRY_ERR_*
+ * @flags: FERRY_CQE_*
+ * @seq: index of the submission, plus one
+ */
+struct ferry_cqe {
+	__le32	result;
+	__le32	len;
+	__le16	status;
+	__le16	flags;
+	__le32	seq;
+};
+
+/**
+ * struct ferry_event - what read(2) returns, any number at a time
+ * @queue: handle of the queue
+ * @reserved: zero
+ * @cqe: the completion
+ */
+struct ferry_event {
+	__u32	queue;
+	__u32	reserved;
+	struct ferry_cqe cqe;
+};
+
+#define FERRY_ADDR(buffer, offset) \
+	(((__u64)(buffer) << FERRY_ADDR_WINDOW_SHIFT) | (offset))
+
+/**
+ * struct ferry_info - FERRY_IOC_INFO: what the device is and allows
+ * @size: sizeof(struct ferry_info)
+ * @version: VERSION register
+ * @channels: number of channels
+ * @ports: number of ports
+ * @lines: number of interrupt lines
+ * @ops: bit n is set where FERRY_OP n is there
+ * @max_len: greatest len of an entry, bytes
+ * @min_order: least log2 of a queue's entries
+ * @max_order: greatest log2 of a queue's entries
+ * @max_buffers: buffers that one open file can hold at once
+ * @max_queues: queues that one user (uid) can hold at once
+ * @queues: queues that this user holds now
+ * @user_mask: channels that QUEUE_CREATE may claim
+ * @port_mask: channels that belong to ports
+ * @kernel_mask: channels kept for the kernel
+ * @busy_mask: channels that are claimed now
+ */
+struct ferry_info {
+	__u32	size;
+	__u32	version;
+	__u32	channels;
+	__u32	ports;
+	__u32	lines;
+	__u32	ops;
+	__u32	max_len;
+	__u32	min_order;
+	__u32	max_order;
+	__u32	max_buffers;
+	__u32	max_queues;
+	__u32	queues;
+	__aligned_u64 user_mask;
+	__aligned_u64 port_mask;
+	__aligned_u64 kernel_mask;
+	__aligned_u64 busy_mask;
+};
+
+/**
+ * struct ferry_queue_create - FERRY_IOC_QUEUE_CREATE: claim a channel
+ * @size: sizeof(struct ferry_queue_create)
+ * @flags: must be zero
+ * @order: log2 of the number of entries
+ * @weight: quanta in a turn, 1 to 255; 0 for the default, 1
+ * @queue: out: handle
+ * @channel: out: number of the channel
+ *
+ * The first submission of a queue has the index 0, its completion @seq 1.
+ *
+ * ENOSPC: every user channel is claimed, or this user's share is used up
+ * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or weight.
+ */
+struct ferry_queue_create {
+	__u32	size;
+	__u32	flags;
+	__u32	order;
+	__u32	weight;
+	__u32	queue;
+	__u32	channel;
+};
+
+/**
+ * struct ferry_queue_handle - FERRY_IOC_QUEUE_DESTROY, _FLUSH, _CANCEL
+ * @size: sizeof(struct ferry_queue_handle)
+ * @queue: handle
+ * @timeout_ns: FLUSH: how long to wait, nanoseconds; negative: no limit.
+ *	Others: must be zero
+ *
+ * DESTROY cancels what is running and gives the channel back. Threads that wait on the
+ * queue return ENOENT. FLUSH returns when everything submitted before it has completed (it reaps
+ * nothing): ETIME after @timeout_ns. CANCEL drops what has not
+ * completed: the running entry completes with FERRY_ERR_CANCELLED and its true
+ * count, as do the entries behind it, with count 0; the queue goes on.
+ */
+struct ferry_queue_handle {
+	__u32	size;
+	__u32	queue;
+	__s64	timeout_ns;
+};
+
+/* Flags of BUF_ALLOC */
+#define FERRY_BUF_WC		0x0001	/* write-combining, not coherent cached */
+#define FERRY_BUF_DEV_RO	0x0002	/* the device may only read */
+
+/**
+ * struct ferry_buf_alloc - FERRY_IOC_BUF_ALLOC: memory for the device
+ * @size: sizeof(struct ferry_buf_alloc)
+ * @flags: FERRY_BUF_*
+ * @length: bytes, not zero; rounded up to whole pages
+ * @buffer: out: handle, the window in FERRY_ADDR()
+ * @reserved: must be zero
+ * @mmap_offset: out: offset for mmap(2) of this buffer on this file
+ *
+ * The memory is zeroed and serves every queue of this file. EINVAL: length is
+ * 0 or more than the device can address. ENOSPC: max_buffers are in use.
+ */
+struct ferry_buf_alloc {
+	__u32	size;
+	__u32	flags;
+	__aligned_u64 length;
+	__u32	buffer;
+	__u32	reserved;
+	__aligned_u64 mmap_offset;
+};
+
+/**
+ * struct ferry_buf_free - FERRY_IOC_BUF_FREE: give a buffer back
+ * @size: sizeof(struct ferry_buf_free)
+ * @buffer: handle
+ *
+ * When it returns, the device no longer touches the memory; operations that
+ * did complete with FERRY_ERR_WINDOW_REVOKED. Mappings stay valid until they
+ * are unmapped; the memory is freed with the last of them.
+ */
+struct ferry_buf_free {
+	__u32	size;
+	__u32	buffer;
+};
+
+/**
+ * struct ferry_submit - FERRY_IOC_SUBMIT, FERRY_IOC_WAIT
+ * @size: sizeof(struct ferry_submit)
+ * @queue: handle
+ * @flags: must be zero
+ * @nr_sqes: SUBMIT: entries at @sqes; WAIT: must be zero
+ * @sqes: user pointer to struct ferry_sqe[@nr_sqes]
+ * @cqes: user pointer to struct ferry_cqe[@nr_cqes]
+ * @nr_cqes: room at @cqes; 0: reap nothing
+ * @min_cqes: wait until so many completions were reaped; at most @nr_cqes
+ * @timeout_ns: how long to wait, nanoseconds; 0: do not; negative: no limit
+ * @submitted: out: entries taken, from the first on
+ * @reaped: out: completions written to @cqes
+ * @first: out: index of the first entry taken; its completion has seq @first + 1
+ * @reserved: must be zero
+ *
+ * SUBMIT takes as many entries as there are free slots (a slot is free when
+ * its completion has been reaped), rings the doorbell once, then reaps as WAIT
+ * does. WAIT reaps what has completed, up to @nr_cqes, and waits
+ * while it is less than @min_cqes.
+ *
+ * Both succeed once anything was submitted or reaped, and say how much.
+ * Otherwise: EAGAIN: the queue is full (SUBMIT with @nr_sqes not 0), or nothing
+ * had completed and @timeout_ns is 0 while @min_cqes is not; ETIME: @timeout_ns has passed;
+ * EINTR; EIO.
+ */
+struct ferry_submit {
+	__u32	size;
+	__u32	queue;
+	__u32	flags;
+	__u32	nr_sqes;
+	__aligned_u64 sqes;
+	__aligned_u64 cqes;
+	__u32	nr_cqes;
+	__u32	min_cqes;
+	__s64	timeout_ns;
+	__u32	submitted;
+	__u32	reaped;
+	__u32	first;
+	__u32	reserved;
+};
+
+/*
+ * Besides: read(2) returns struct ferry_event records of any queue of the
+ * file (EINVAL when the buffer is too small for one; blocks unless O_NONBLOCK, then EAGAIN). poll(2): POLLIN
+ * when a completion waits, POLLOUT when a queue has a free slot, POLLERR when a queue is dead,
+ * POLLHUP when the device is gone. mmap(2) takes the mmap_offset of a
+ * buffer, MAP_SHARED, and a length up to the buffer's.
+ */
+#define FERRY_IOC_MAGIC		0xfb
+
+#define FERRY_IOC_INFO		_IO(FERRY_IOC_MAGIC, 0x00)
+#define FERRY_IOC_QUEUE_CREATE	_IO(FERRY_IOC_MAGIC, 0x01)
+#define FERRY_IOC_QUEUE_DESTROY	_IO(FERRY_IOC_MAGIC, 0x02)
+#define FERRY_IOC_QUEUE_FLUSH	_IO(FERRY_IOC_MAGIC, 0x03)
+#define FERRY_IOC_QUEUE_CANCEL	_IO(FERRY_IOC_MAGIC, 0x04)
+#define FERRY_IOC_BUF_ALLOC	_IO(FERRY_IOC_MAGIC, 0x05)
+#define FERRY_IOC_BUF_FREE	_IO(FERRY_IOC_MAGIC, 0x06)
+#define FERRY_IOC_SUBMIT	_IO(FERRY_IOC_MAGIC, 0x07)
+#define FERRY_IOC_WAIT		_IO(FERRY_IOC_MAGIC, 0x08)
+
+#endif /* _UAPI_LINUX_FERRY_H */
