@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # most of it is for the scripts that source this file
 # What the scripts share: where things lie, how they speak, and one lock at a time.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck disable=SC2034 # used by the scripts that source this file
 build=$top/build
 cache=${FERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ferry}
 me=${0##*/}
 jobs=$(nproc)
-export PYTHONDONTWRITEBYTECODE=1
+export LC_ALL=C.UTF-8
+
+# The compiler prefix that makes arm64 programs on this host.
+if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
 die() { say "$@"; exit 1; }
@@ -18,7 +20,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 lock() {
 	mkdir -p "$cache" || die "cannot write $cache; set FERRY_CACHE to a directory that can be written"
 	exec 9>"$cache/.lock-$1"
-	flock -n 9 || { say "waiting for another checkout that works on $1"; flock 9; }
+	flock -n 9 || { say "waiting for another process that works on $1"; flock 9; }
 }
 
 # need_space GIB: building with a full disk fails in ways that don't say so.
@@ -36,10 +38,15 @@ run_logged() {
 	mkdir -p "$(dirname "$log")"
 	"$@" >"$log" 2>&1 </dev/null || {
 		tail -n 30 "$log" >&2
-		grep -q 'No space left on device' "$log" && die "the disk is full; free some space, or set FERRY_CACHE to another disk"
-		die "'${*:0:3}' failed; all of its output is in $log"
+		! grep -q 'No space left on device' "$log" || die "the disk is full; free some space, or set FERRY_CACHE to another disk"
+		die "'${*:1:3}' failed; all of its output is in $log"
 	}
 }
 
-# The compiler prefix that makes arm64 programs on this host.
-if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
+# install_if_changed FROM TO: keeps the time stamp, and so what was built from it, of a file that is the same.
+install_if_changed() {
+	cmp -s "$1" "$2" && return
+	mkdir -p "$(dirname "$2")"
+	cp "$1" "$2.part"
+	mv "$2.part" "$2"
+}
