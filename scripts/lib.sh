@@ -50,3 +50,22 @@ install_if_changed() {
 	cp "$1" "$2.part"
 	mv "$2.part" "$2"
 }
+
+# kdir_of FLAVOUR: the build directory of a guest's kernel.
+kdir_of() {
+	case $1 in
+	fast) echo "${KDIR:-$cache/kernel/kdir}" ;;
+	debug) echo "$cache/debug-kernel" ;;
+	*) die "unknown guest '$1'; fast or debug" ;;
+	esac
+}
+
+# copy_source DIR TO: mirror a directory of the checkout, less what git ignores, into TO/DIR.
+copy_source() {
+	local list=$2/.files-${1//\//-}
+	mkdir -p "$2"
+	git -C "$top" ls-files -co --exclude-standard -- "$1" | sort -u >"$list.new"
+	rsync -a --ignore-missing-args --files-from="$list.new" "$top/" "$2/"
+	[ ! -e "$list" ] || (cd "$2" && comm -23 "$list" "$list.new" | xargs -r rm -f)
+	mv "$list.new" "$list"
+}
