@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The init of the benchmark's guest: instructions per operation, of Ferry's
+ * SUBMIT and of what it competes with.
+ *
+ * Every call stands between two marker hints, for plugin.c, and between two
+ * reads of the counter, which under icount advances by one per instruction.
+ * A row goes to the console: name, bytes, batch, calls, median counter ticks
+ * of a call, interrupts of the device. Nothing is printed before all is measured.
+ *
+ * The environment (kernel command line): bench=awake, where operations complete at
+ * once and so SUBMIT needs no sleep, or bench=sleep.
+ */
+#include <arm_acle.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/ferry.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define MIB		(1u << 20)
+#define WARM_UP		4
+#define MAX_CALLS	101
+#define MAX_BATCH	256
+#define MAX_ROWS	64
+
+static const uint32_t sizes[] = { 64, 4096, 65536, MIB };
+static const uint32_t batches[] = { 1, 4, 32, MAX_BATCH };
+
+static struct row {
+	char name[32];
+	uint32_t size, batch, calls;
+	uint64_t p50;
+	long irqs;
+} rows[MAX_ROWS];
+static unsigned int nr_rows;
+
+static uint8_t *src, *dst;
+static uint32_t len, crc;
+static int null_fd;
+
+static int ferry_fd;
+static struct ferry_sqe sqes[MAX_BATCH];
+static struct ferry_cqe cqes[MAX_BATCH];
+static struct ferry_submit submit;
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static void finish(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("bench: ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+static inline uint64_t counter(void)
+{
+	uint64_t ticks;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (ticks) : : "memory");
+	return ticks;
+}
+
+static inline void mark_begin(void)
+{
+	asm volatile("hint #0x70" : : : "memory");
+}
+
+static inline void mark_end(void)
+{
+	asm volatile("hint #0x71" : : : "memory");
+}
+
+/* Interrupts that the device has raised, of all its lines. */
+static long irqs(void)
+{
+	char line[512];
+	long sum = 0;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, "ferry"))
+			sum += strtol(strchr(line, ':') + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static int compare_ticks(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void measure(const char *name, uint32_t size, uint32_t batch, uint32_t calls, void (*op)(void))
+{
+	static uint64_t ticks[MAX_CALLS];
+	struct row *row = &rows[nr_rows++];
+
+	for (uint32_t i = 0; i < WARM_UP; i++)
+		op();
+	row->irqs = -irqs();
+	for (uint32_t i = 0; i < calls; i++) {
+		uint64_t t = counter();
+
+		mark_begin();
+		op();
+		mark_end();
+		ticks[i] = counter() - t;
+	}
+	row->irqs += irqs();
+	qsort(ticks, calls, sizeof(ticks[0]), compare_ticks);
+	snprintf(row->name, sizeof(row->name), "%s", name);
+	row->size = size;
+	row->batch = batch;
+	row->calls = calls;
+	row->p50 = ticks[calls / 2];
+}
+
+static void getppid_op(void)
+{
+	syscall(SYS_getppid);
+}
+
+static void ioctl_op(void)
+{
+	syscall(SYS_ioctl, null_fd, FERRY_IOC_INFO, NULL);
+}
+
+static void memcpy_op(void)
+{
+	memcpy(dst, src, len);
+}
+
+/* Eight words in a turn, as fast as the instruction goes. */
+static void crc32c_op(void)
+{
+	const uint64_t *word = (const uint64_t *)src;
+	uint32_t c = ~0u;
+
+	for (uint32_t i = 0; i < len / 64; i++, word += 8) {
+		c = __crc32cd(c, word[0]);
+		c = __crc32cd(c, word[1]);
+		c = __crc32cd(c, word[2]);
+		c = __crc32cd(c, word[3]);
+		c = __crc32cd(c, word[4]);
+		c = __crc32cd(c, word[5]);
+		c = __crc32cd(c, word[6]);
+		c = __crc32cd(c, word[7]);
+	}
+	crc = ~c;
+}
+
+static void submit_op(void)
+{
+	if (syscall(SYS_ioctl, ferry_fd, FERRY_IOC_SUBMIT, &submit) || submit.reaped != submit.nr_sqes)
+		finish("FAIL: SUBMIT reaped %u of %u: %m", submit.reaped, submit.nr_sqes);
+}
+
+static void measure_cpu(void)
+{
+	null_fd = open("/dev/null", O_RDWR);
+	measure("peer.getppid", 0, 1, MAX_CALLS, getppid_op);
+	measure("peer.ioctl_noop", 0, 1, MAX_CALLS, ioctl_op);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		len = sizes[i];
+		measure("guest.memcpy", len, 1, 31, memcpy_op);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		len = sizes[i];
+		measure("guest.crc32c", len, 1, 31, crc32c_op);
+	}
+}
+
+static void measure_submit(const char *name, uint8_t op, uint16_t buffer, uint32_t size, uint32_t batch)
+{
+	uint64_t bytes = (uint64_t)size * batch;
+	uint32_t calls = bytes > 4 * MIB ? 11 : 51;
+
+	for (uint32_t i = 0; i < batch; i++) {
+		sqes[i] = (struct ferry_sqe) { .op = op, .len = size, .src = FERRY_ADDR(buffer, 0) };
+		if (op == FERRY_OP_COPY)
+			sqes[i].dst = FERRY_ADDR(buffer, MIB);
+	}
+	submit.nr_sqes = submit.nr_cqes = submit.min_cqes = batch;
+	memset(dst, 0, MIB);
+	measure(name, size, batch, calls, submit_op);
+
+	len = size;
+	crc32c_op();
+	for (uint32_t i = 0; i < batch; i++)
+		if (cqes[i].status || cqes[i].len != size ||
+		    (op == FERRY_OP_CRC32C && cqes[i].result != crc))
+			finish("FAIL: %s of %u bytes: status %u, len %u, result 0x%08x", name, size,
+			       cqes[i].status, cqes[i].len, cqes[i].result);
+	if (op == FERRY_OP_COPY && memcmp(src, dst, size))
+		finish("FAIL: %s of %u bytes: wrong data", name, size);
+}
+
+static void measure_ferry(bool sleep)
+{
+	struct ferry_queue_create queue = { .size = sizeof(queue), .order = 8 };
+	struct ferry_buf_alloc buf = { .size = sizeof(buf), .length = 2 * MIB };
+	const char *copy = sleep ? "ferry.ioctl.copy.sleep" : "ferry.ioctl.copy";
+	const char *crc32c = sleep ? "ferry.ioctl.crc32c.sleep" : "ferry.ioctl.crc32c";
+	int module = open("/ferry.ko", O_RDONLY | O_CLOEXEC);
+
+	if (module < 0)
+		return;
+	if (syscall(SYS_finit_module, module, "", 0))
+		finish("FAIL: ferry.ko does not load: %m");
+	ferry_fd = open("/dev/ferry0", O_RDWR);
+	if (ferry_fd < 0)
+		finish("FAIL: /dev/ferry0: %m");
+	if (ioctl(ferry_fd, FERRY_IOC_QUEUE_CREATE, &queue))
+		finish("FAIL: QUEUE_CREATE: %m");
+	if (ioctl(ferry_fd, FERRY_IOC_BUF_ALLOC, &buf))
+		finish("FAIL: BUF_ALLOC: %m");
+	src = mmap(NULL, buf.length, PROT_READ | PROT_WRITE, MAP_SHARED, ferry_fd, buf.mmap_offset);
+	if (src == MAP_FAILED)
+		finish("FAIL: mmap: %m");
+	dst = src + MIB;
+	for (uint32_t i = 0; i < MIB; i++)
+		src[i] = i * 31 + (i >> 8);
+	submit = (struct ferry_submit) {
+		.size = sizeof(submit), .queue = queue.queue, .timeout_ns = -1,
+		.sqes = (uintptr_t)sqes, .cqes = (uintptr_t)cqes,
+	};
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(batches); j++)
+			measure_submit(copy, FERRY_OP_COPY, buf.buffer, sizes[i], batches[j]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(batches); j++)
+			measure_submit(crc32c, FERRY_OP_CRC32C, buf.buffer, sizes[i], batches[j]);
+	close(ferry_fd);
+}
+
+int main(void)
+{
+	const char *mode = getenv("bench");
+
+	mkdir("/proc", 0755);
+	mkdir("/dev", 0755);
+	if (mount("proc", "/proc", "proc", 0, NULL) || mount("dev", "/dev", "devtmpfs", 0, NULL))
+		finish("FAIL: mount: %m");
+	src = mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	dst = src + MIB;
+	memset(src, 0x5a, 2 * MIB);
+	memset(sqes, 0, sizeof(sqes));
+	memset(cqes, 0, sizeof(cqes));
+
+	if (mode && !strcmp(mode, "sleep")) {
+		measure_ferry(true);
+	} else {
+		measure_cpu();
+		measure_ferry(false);
+	}
+	for (struct row *row = rows; row < rows + nr_rows; row++)
+		printf("row %s %u %u %u %llu %ld\n", row->name, row->size, row->batch, row->calls,
+		       (unsigned long long)row->p50, row->irqs);
+	finish("done");
+}
