@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Everything Ferry is asked to do from its top directory. Each target does all
+# of its own set-up, and nothing twice; scripts/ and tests/ do the work.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps qemu demo-guest
+
+FILE ?=
+
+help:
+	@echo 'make demo [FILE=...]  fetch, build and boot, move a real file through the device, report'
+	@echo 'make run              a shell in the guest'
+	@echo 'make test             everything that CI runs: all of the following'
+	@echo '  make lint           static checks of the sources'
+	@echo '  make check-dt       the device-tree binding, and boots of its variants'
+	@echo '  make qtest          the device model, also under sanitizers'
+	@echo '  make tools-test     the library and the tool on the host'
+	@echo '  make guest-test     selftests in the distribution'\''s kernel'
+	@echo '  make debug-test     KUnit, selftests and cycles in a kernel full of checkers'
+	@echo '  make bench          instructions per operation, exact, and throughput as ratios'
+	@echo 'make soak             what takes hours'
+	@echo 'make clean            remove what was built here; the cache of downloads and builds stays'
+	@echo
+	@echo 'QEMU=, KERNEL= and KDIR= override the emulator, the kernel image and its build directory;'
+	@echo 'FERRY_CACHE= the cache (default: ~/.cache/ferry).'
+
+deps:
+	@scripts/host-deps
+
+qemu: deps
+	@$(if $(QEMU),:,scripts/build-qemu)
+
+demo: qemu
+	@scripts/build-initramfs demo
+	@scripts/demo '$(FILE)'
+
+run: qemu
+	@scripts/build-initramfs demo
+	@scripts/boot --guest demo --shell
+
+test: deps
+	@tests/run
+
+lint check-dt qtest tools-test guest-test debug-test bench: deps
+	@tests/run $@
+
+soak: deps
+	@tests/debug-test --soak
+
+clean:
+	rm -rf build
