@@ -3,9 +3,9 @@
 # of its own set-up, and nothing twice; scripts/ and tests/ do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps qemu demo-guest
+.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps
 
-FILE ?=
+export FILE ?=
 
 help:
 	@echo 'make demo [FILE=...]  fetch, build and boot, move a real file through the device, report'
@@ -32,7 +32,7 @@ qemu: deps
 
 demo: qemu
 	@scripts/build-initramfs demo
-	@scripts/demo '$(FILE)'
+	@scripts/demo "$$FILE"
 
 run: qemu
 	@scripts/build-initramfs demo
@@ -41,8 +41,12 @@ run: qemu
 test: deps
 	@tests/run
 
-lint check-dt qtest tools-test guest-test debug-test bench: deps
+lint check-dt qtest tools-test guest-test debug-test: deps
 	@tests/run $@
+
+bench: qemu
+	@scripts/build-driver fast
+	@tests/bench/run
 
 soak: deps
 	@tests/debug-test --soak
