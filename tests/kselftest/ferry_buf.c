@@ -48,7 +48,7 @@ static void on_fault(int sig)
 	siglongjmp(fault_return, sig);
 }
 
-static int touch(volatile uint8_t *p, bool write)
+static int touch(uint8_t *p, bool write)
 {
 	struct sigaction sa = { .sa_handler = on_fault }, old_bus, old_segv;
 	int sig;
@@ -58,9 +58,9 @@ static int touch(volatile uint8_t *p, bool write)
 	sig = sigsetjmp(fault_return, 1);
 	if (!sig) {
 		if (write)
-			*p = 0xc3;
+			__atomic_store_n(p, 0xc3, __ATOMIC_RELAXED);
 		else
-			(void)*p;
+			__atomic_load_n(p, __ATOMIC_RELAXED);
 	}
 	sigaction(SIGBUS, &old_bus, NULL);
 	sigaction(SIGSEGV, &old_segv, NULL);
@@ -370,7 +370,7 @@ TEST_F(buf, mapping_is_shared_with_a_child_and_outlives_the_parents)
 		memset(map, 4, length);
 		_exit(munmap(map, length) ? 5 : 0);
 	}
-	while (((volatile uint8_t *)map)[1] != 2)
+	while (__atomic_load_n(&map[1], __ATOMIC_RELAXED) != 2)
 		sched_yield();
 	map[2] = 3;
 	ASSERT_EQ(0, buf_free(self->fd, buffer));

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every allocation and every access to user memory, on every path that user
+ * space can take, fails once. As with iommufd_fail_nth, what is looked for is
+ * mostly what the kernel's checkers say: a leak, a use after free, a lock left
+ * held. Besides, a call that failed has changed nothing, and works when it is
+ * made again.
+ *
+ * The n-th possible failure from the start of a step is made to happen, n
+ * going up until the step gets through without meeting it. The kernel must be
+ * the debug guest's; others have no CONFIG_FAULT_INJECTION.
+ */
+#include "ferry_utils.h"
+
+#define MAX_NTH	3000
+
+static const char *const knobs[][2] = {
+	{ "failslab/ignore-gfp-wait", "N" },
+	{ "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ "fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ "fail_page_alloc/min-order", "0" },
+	{ "failslab/verbose", "0" },
+	{ "fail_page_alloc/verbose", "0" },
+	{ "fail_usercopy/verbose", "0" },
+};
+
+struct state {
+	int witness;			/* another open file, to look with */
+	int nth_fd;
+	int fd;
+	uint32_t queue;
+	uint32_t buffer;
+	uint64_t offset;
+	uint8_t *map;
+	struct ferry_info info;
+};
+
+/**
+ * struct step - what is swept
+ * @prepare: brings about the state from which @act starts; never fails
+ * @act: returns 0 or -errno
+ * @check: holds after a failed @act, too; NULL: that @act works now
+ */
+struct step {
+	int (*prepare)(struct state *s);
+	int (*act)(struct state *s);
+	int (*check)(struct state *s, int ret);
+};
+
+FIXTURE(fail_nth)
+{
+	struct state s;
+	bool available;
+};
+
+FIXTURE_SETUP(fail_nth)
+{
+	char path[PATH_MAX];
+
+	self->s.fd = -1;
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(SYS_gettid));
+	self->s.nth_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (self->s.nth_fd < 0 || access("/sys/kernel/debug/failslab", F_OK))
+		SKIP(return, "no fault injection: not the debug guest, or not root");
+	self->available = true;
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i][0]);
+		write_file(path, knobs[i][1]);
+	}
+	self->s.witness = ferry_open();
+	ASSERT_LE(0, self->s.witness);
+	ASSERT_EQ(0, ferry_info(self->s.witness, &self->s.info));
+}
+
+FIXTURE_TEARDOWN(fail_nth)
+{
+	close(self->s.witness);
+}
+
+static int set_nth(struct state *s, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	return pwrite(s->nth_fd, text, len, 0) == len ? 0 : -errno;
+}
+
+/* Did it happen? Reading and clearing can be what it happens to. */
+static bool nth_is_left(struct state *s)
+{
+	char text[16] = "";
+	ssize_t n = pread(s->nth_fd, text, sizeof(text) - 1, 0);
+	bool left = n < 0 || atoi(text) > 0;
+
+	if (set_nth(s, 0))
+		set_nth(s, 0);
+	return left;
+}
+
+static int start_file(struct state *s)
+{
+	s->fd = ferry_open();
+	return s->fd < 0 ? s->fd : 0;
+}
+
+static int start_queue(struct state *s)
+{
+	int ret = start_file(s);
+
+	return ret ? ret : queue_create(s->fd, s->info.min_order, &s->queue);
+}
+
+static int start_buffer(struct state *s)
+{
+	int ret = start_queue(s);
+
+	return ret ? ret : buf_alloc(s->fd, 64 * KiB, 0, &s->buffer, &s->offset);
+}
+
+static int start_mapping(struct state *s)
+{
+	int ret = start_buffer(s);
+
+	if (ret)
+		return ret;
+	s->map = buf_map(s->fd, s->offset, 64 * KiB);
+	return s->map == MAP_FAILED ? -errno : 0;
+}
+
+static void finish(struct state *s)
+{
+	if (s->map && s->map != MAP_FAILED)
+		munmap(s->map, 64 * KiB);
+	s->map = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+/* Nothing is held once the file is closed. */
+static bool all_given_back(struct state *s)
+{
+	struct ferry_info info;
+
+	return !ferry_info(s->witness, &info) && !info.queues &&
+	       info.busy_mask == s->info.busy_mask;
+}
+
+static void sweep(struct __test_metadata *_metadata, struct state *s, const struct step *step)
+{
+	bool left = false;
+	unsigned int nth, failed = 0;
+	int ret;
+
+	for (nth = 1; !left; nth++) {
+		ASSERT_GT(MAX_NTH, nth);
+		if (step->prepare)
+			ASSERT_EQ(0, step->prepare(s));
+		ASSERT_EQ(0, set_nth(s, nth));
+		ret = step->act(s);
+		left = nth_is_left(s);
+		failed += ret < 0;
+		if (left)
+			ASSERT_EQ(0, ret);
+		/* -EIO and such would mean that the device was blamed for it. */
+		ASSERT_TRUE(ret == 0 || ret == -ENOMEM || ret == -EFAULT || ret == -ENFILE ||
+			    ret == -EAGAIN || ret == -EINTR) {
+			TH_LOG("failure %u: %s", nth, strerror(-ret));
+		}
+		if (step->check) {
+			ASSERT_EQ(0, step->check(s, ret)) {
+				TH_LOG("after failure %u (%d)", nth, ret);
+			}
+		} else if (ret) {
+			ASSERT_EQ(0, step->act(s)) {
+				TH_LOG("again, after failure %u (%d)", nth, ret);
+			}
+		}
+		finish(s);
+		ASSERT_TRUE(all_given_back(s));
+	}
+	TH_LOG("%u places to fail, %u failures seen", nth - 2, failed);
+}
+
+static int act_open(struct state *s)
+{
+	return start_file(s);
+}
+
+TEST_F(fail_nth, open)
+{
+	sweep(_metadata, &self->s, &(struct step) { .act = act_open });
+}
+
+static int act_info(struct state *s)
+{
+	struct ferry_info info;
+
+	return ferry_info(s->fd, &info);
+}
+
+TEST_F(fail_nth, info)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_file, act_info });
+}
+
+static int act_queue_create(struct state *s)
+{
+	return queue_create(s->fd, s->info.min_order, &s->queue);
+}
+
+/* A failed one keeps no channel: the file closes with it, so look before. */
+static int check_queue_create(struct state *s, int ret)
+{
+	struct ferry_info info;
+
+	if (ferry_info(s->witness, &info))
+		return -EPROTO;
+	if (info.queues != (ret ? 0 : 1))
+		return -EBUSY;
+	return ret ? act_queue_create(s) : 0;
+}
+
+TEST_F(fail_nth, queue_create)
+{
+	sweep(_metadata, &self->s,
+	      &(struct step) { start_file, act_queue_create, check_queue_create });
+}
+
+static int act_queue_destroy(struct state *s)
+{
+	return queue_destroy(s->fd, s->queue);
+}
+
+TEST_F(fail_nth, queue_destroy)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_queue, act_queue_destroy });
+}
+
+static int act_buf_alloc(struct state *s)
+{
+	return buf_alloc(s->fd, 64 * KiB, 0, &s->buffer, &s->offset);
+}
+
+TEST_F(fail_nth, buf_alloc)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_queue, act_buf_alloc });
+}
+
+static int act_buf_alloc_wc(struct state *s)
+{
+	return buf_alloc(s->fd, 64 * KiB, FERRY_BUF_WC | FERRY_BUF_DEV_RO, &s->buffer, &s->offset);
+}
+
+TEST_F(fail_nth, buf_alloc_write_combining)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_queue, act_buf_alloc_wc });
+}
+
+static int act_buf_free(struct state *s)
+{
+	return buf_free(s->fd, s->buffer);
+}
+
+TEST_F(fail_nth, buf_free)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_mapping, act_buf_free });
+}
+
+static int act_mmap(struct state *s)
+{
+	s->map = buf_map(s->fd, s->offset, 64 * KiB);
+	return s->map == MAP_FAILED ? -errno : 0;
+}
+
+TEST_F(fail_nth, mmap)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_buffer, act_mmap });
+}
+
+static int act_submit_and_wait(struct state *s)
+{
+	struct ferry_cqe cqe;
+	int ret = run(s->fd, s->queue,
+		      sqe(FERRY_OP_COPY_CRC32C, 4096, FERRY_ADDR(s->buffer, 0),
+			  FERRY_ADDR(s->buffer, 4096), 0), &cqe);
+
+	/* Submitted but not reaped is a success that says so. */
+	if (ret == -EPROTO)
+		return 0;
+	return ret ? ret : cqe_status(&cqe) ? -EIO : 0;
+}
+
+/* What is still on its way comes, and then one more does. */
+static int check_queue_works(struct state *s, int ret)
+{
+	struct ferry_cqe cqe;
+	int n;
+
+	if (queue_flush(s->fd, s->queue, FOREVER))
+		return -EBUSY;
+	while ((n = reap(s->fd, s->queue, &cqe, 1, 0, 0)) == 1)
+		if (cqe_status(&cqe))
+			return -EIO;
+	if (n)
+		return n;
+	return act_submit_and_wait(s);
+}
+
+/* One that failed has submitted nothing. */
+static int check_submitted(struct state *s, int ret)
+{
+	struct ferry_cqe cqe;
+
+	if (ret && (queue_flush(s->fd, s->queue, FOREVER) || reap(s->fd, s->queue, &cqe, 1, 0, 0)))
+		return -EBUSY;
+	return check_queue_works(s, ret);
+}
+
+TEST_F(fail_nth, submit_and_wait)
+{
+	sweep(_metadata, &self->s,
+	      &(struct step) { start_mapping, act_submit_and_wait, check_submitted });
+}
+
+static int start_completion(struct state *s)
+{
+	struct ferry_sqe nop = {};
+	int ret = start_mapping(s);
+
+	if (!ret)
+		ret = submit(s->fd, s->queue, &nop, 1) == 1 ? 0 : -EPROTO;
+	return ret ? ret : queue_flush(s->fd, s->queue, FOREVER);
+}
+
+static int act_wait(struct state *s)
+{
+	struct ferry_cqe cqe;
+	int ret = reap(s->fd, s->queue, &cqe, 1, 1, FOREVER);
+
+	return ret < 0 ? ret : cqe_seq(&cqe) == 1 ? 0 : -EPROTO;
+}
+
+TEST_F(fail_nth, wait)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_completion, act_wait });
+}
+
+static int act_read(struct state *s)
+{
+	struct ferry_event event;
+	ssize_t n = read(s->fd, &event, sizeof(event));
+
+	return n < 0 ? -errno : n == sizeof(event) && cqe_seq(&event.cqe) == 1 ? 0 : -EPROTO;
+}
+
+/* A completion that could not be delivered is still there. */
+TEST_F(fail_nth, read)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_completion, act_read });
+}
+
+static int act_poll(struct state *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	int n = poll(&p, 1, -1);
+
+	return n < 0 ? -errno : p.revents == POLLIN ? 0 : -EPROTO;
+}
+
+TEST_F(fail_nth, poll)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_completion, act_poll });
+}
+
+static int act_flush(struct state *s)
+{
+	return queue_flush(s->fd, s->queue, FOREVER);
+}
+
+TEST_F(fail_nth, flush)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_completion, act_flush, check_queue_works });
+}
+
+static int start_busy(struct state *s)
+{
+	int ret = start_mapping(s);
+
+	if (!ret)
+		ret = make_busy(s->fd, s->queue, s->buffer, 64 * KiB, 1u << s->info.min_order);
+	return ret < 0 ? ret : 0;
+}
+
+static int act_cancel(struct state *s)
+{
+	return queue_cancel(s->fd, s->queue);
+}
+
+/* They end, cancelled or not, in order, and the queue goes on. */
+static int check_cancelled(struct state *s, int ret)
+{
+	struct ferry_cqe cqe;
+
+	if (queue_flush(s->fd, s->queue, FOREVER))
+		return -EBUSY;
+	for (uint32_t seq = 1; seq <= 1u << s->info.min_order; seq++) {
+		if (reap(s->fd, s->queue, &cqe, 1, 1, 0) != 1 || cqe_seq(&cqe) != seq)
+			return -EPROTO;
+		if (cqe_status(&cqe) && cqe_status(&cqe) != FERRY_ERR_CANCELLED)
+			return -EIO;
+	}
+	return act_submit_and_wait(s);
+}
+
+TEST_F(fail_nth, cancel)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_busy, act_cancel, check_cancelled });
+}
+
+static int act_close(struct state *s)
+{
+	/* Whatever fails inside, a file closes. */
+	close(s->fd);
+	s->fd = -1;
+	return 0;
+}
+
+static int check_closed(struct state *s, int ret)
+{
+	return all_given_back(s) ? 0 : -EBUSY;
+}
+
+TEST_F(fail_nth, close_with_work_in_flight)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_busy, act_close, check_closed });
+}
+
+static char device_name[NAME_MAX + 1];
+
+static bool class_is_empty(void)
+{
+	DIR *dir = opendir("/sys/class/ferry");
+	struct dirent *entry;
+	bool empty = true;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			empty = false;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+/* A probe that fails leaves nothing behind, and the next one works. */
+TEST_F_TIMEOUT(fail_nth, probe, 600)
+{
+	char link[PATH_MAX];
+	ssize_t n = readlink("/sys/class/ferry/ferry0/device", link, sizeof(link) - 1);
+	struct state *s = &self->s;
+	unsigned int nth, failed = 0;
+	bool left = false;
+	int fd, ret;
+
+	ASSERT_LT(0, n);
+	link[n] = 0;
+	snprintf(device_name, sizeof(device_name), "%s", strrchr(link, '/') + 1);
+	close(s->witness);
+	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/unbind", device_name));
+	fd = open("/sys/bus/platform/drivers/ferry/bind", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (nth = 1; !left; nth++) {
+		ASSERT_GT(MAX_NTH, nth);
+		ASSERT_EQ(0, set_nth(s, nth));
+		ret = write(fd, device_name, strlen(device_name)) < 0 ? -errno : 0;
+		left = nth_is_left(s);
+		if (left)
+			ASSERT_EQ(0, ret);
+		if (ret) {
+			failed++;
+			ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT || ret == -ENODEV) {
+				TH_LOG("failure %u: %s", nth, strerror(-ret));
+			}
+			ASSERT_TRUE(class_is_empty());
+			ASSERT_EQ(-1, access(ferry_path(), F_OK));
+		} else {
+			s->witness = ferry_open();
+			if (s->witness >= 0)
+				close(s->witness);
+			ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/unbind",
+						device_name));
+		}
+	}
+	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/bind", device_name));
+	s->witness = ferry_open();
+	ASSERT_LE(0, s->witness);
+	TH_LOG("%u places to fail, %u failures seen", nth - 2, failed);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How things end: processes that die with work in flight, files that are
+ * shared, users that take too much, a device that goes away under them, a
+ * module that is asked to go, a system that suspends. What a process had is
+ * given back before wait(2) for it returns.
+ */
+#include "ferry_utils.h"
+
+#include <linux/capability.h>
+#include <setjmp.h>
+#include <sys/prctl.h>
+
+#define CLASS	"/sys/class/ferry"
+#define DRIVER	"/sys/bus/platform/drivers/ferry"
+#define USER_A	12345
+#define USER_B	12346
+
+/* The device is gone or there: the name of its platform device, and its node. */
+static char device_name[NAME_MAX + 1];
+static char device_node[NAME_MAX + 8];
+
+/* Find the one ferry device that there is now. */
+static int find_device(void)
+{
+	char link[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(CLASS);
+	ssize_t n;
+	int ret = -ENODEV;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "ferry", 5))
+			continue;
+		snprintf(path, sizeof(path), CLASS "/%s/device", entry->d_name);
+		n = readlink(path, link, sizeof(link) - 1);
+		if (n < 0)
+			continue;
+		link[n] = 0;
+		snprintf(device_name, sizeof(device_name), "%s", strrchr(link, '/') + 1);
+		snprintf(device_node, sizeof(device_node), "/dev/%s", entry->d_name);
+		ret = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return ret;
+}
+
+static int unbind_device(void)
+{
+	return write_file(DRIVER "/unbind", device_name);
+}
+
+static int rebind_device(void)
+{
+	int ret = write_file(DRIVER "/bind", device_name);
+
+	return ret ? ret : find_device();
+}
+
+static int node_open(void)
+{
+	int fd = open(device_node, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static sigjmp_buf fault_return;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault_return, sig);
+}
+
+/* What a read of the memory ends with: 0 or a signal. */
+static int touch(uint8_t *p)
+{
+	struct sigaction sa = { .sa_handler = on_fault };
+	int sig;
+
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+	sig = sigsetjmp(fault_return, 1);
+	if (!sig)
+		__atomic_load_n(p, __ATOMIC_RELAXED);
+	return sig;
+}
+
+FIXTURE(life)
+{
+	int fd;
+	struct ferry_info info;
+};
+
+FIXTURE_SETUP(life)
+{
+	ASSERT_EQ(0, find_device());
+	self->fd = node_open();
+	ASSERT_LE(0, self->fd) TH_LOG("%s: %s", device_node, strerror(-self->fd));
+	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
+	ASSERT_EQ(0, self->info.queues);
+}
+
+FIXTURE_TEARDOWN(life)
+{
+	close(self->fd);
+}
+
+static void expect_all_given_back(struct __test_metadata *_metadata, FIXTURE_DATA(life) *self)
+{
+	struct ferry_info info;
+
+	ASSERT_EQ(0, ferry_info(self->fd, &info));
+	EXPECT_EQ(self->info.busy_mask, info.busy_mask);
+	EXPECT_EQ(0, info.queues);
+}
+
+/* A file with two queues, two buffers and as much work as fits. */
+static int start_work(int fd, const struct ferry_info *info, uint32_t *buffer, uint8_t **map)
+{
+	uint32_t queue, order = info->max_order < 6 ? info->max_order : 6;
+
+	for (int i = 0; i < 2; i++) {
+		*map = buf_new(fd, 4 * MiB, i ? FERRY_BUF_WC : 0, buffer);
+		if (!*map)
+			return -ENOMEM;
+		if (queue_create(fd, order, &queue))
+			return -ENOSPC;
+		if (make_busy(fd, queue, *buffer, 4 * MiB, 1u << order) < 0)
+			return -EIO;
+	}
+	return queue;
+}
+
+TEST_F(life, exit_without_close_gives_everything_back)
+{
+	for (int i = 0; i < 10; i++) {
+		pid_t pid = fork();
+		int status;
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			uint32_t buffer;
+			uint8_t *map;
+			int fd = node_open();
+
+			_exit(fd < 0 || start_work(fd, &self->info, &buffer, &map) < 0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		expect_all_given_back(_metadata, self);
+	}
+}
+
+static void *wait_forever(void *data)
+{
+	struct ferry_cqe cqe;
+	int *args = data;
+
+	for (;;)
+		if (reap(args[0], args[1], &cqe, 1, 1, FOREVER) < 0)
+			return NULL;
+}
+
+/* All that a process can be in the middle of. Does not return. */
+static void do_everything(const struct ferry_info *info, unsigned int seed)
+{
+	int fd = node_open(), args[2];
+	uint32_t queue, buffer, order = info->min_order + seed % 4;
+	struct ferry_cqe cqes[64];
+	pthread_t thread;
+	uint8_t *map;
+
+	if (order > info->max_order)
+		order = info->max_order;
+	for (;;) {
+		if (queue_create(fd, order, &queue))
+			_exit(1);
+		map = buf_new(fd, MiB, seed & 1 ? FERRY_BUF_WC : 0, &buffer);
+		if (!map)
+			_exit(2);
+		args[0] = fd;
+		args[1] = queue;
+		if (seed % 3 == 0 && pthread_create(&thread, NULL, wait_forever, args))
+			_exit(3);
+		for (int i = 0; i < 4; i++) {
+			make_busy(fd, queue, buffer, MiB, 1u << order);
+			reap(fd, queue, cqes, 64, 1, NSEC_PER_MSEC);
+			if (i == 2)
+				queue_cancel(fd, queue);
+		}
+		if (seed & 2)
+			queue_flush(fd, queue, FOREVER);
+		munmap(map, MiB);
+		if (seed & 4)
+			buf_free(fd, buffer);
+		if (queue_destroy(fd, queue))
+			_exit(4);
+		if (!(seed & 4))
+			buf_free(fd, buffer);
+		if (seed % 3 == 0)
+			pthread_join(thread, NULL);
+	}
+}
+
+TEST_F(life, killed_at_any_point_gives_everything_back)
+{
+	unsigned int seed = 1;
+
+	for (int i = 0; i < 60; i++) {
+		struct timespec random = {};
+		pid_t pid = fork();
+		int status;
+
+		ASSERT_LE(0, pid);
+		if (!pid)
+			do_everything(&self->info, i);
+		seed = seed * 1103515245 + 12345;
+		/* Whatever the point is that this hits, all of them must be survived. */
+		random.tv_nsec = (seed >> 8) % (20 * NSEC_PER_MSEC);
+		nanosleep(&random, NULL);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("exit status %d", WEXITSTATUS(status));
+		expect_all_given_back(_metadata, self);
+	}
+}
+
+TEST_F(life, duplicated_descriptor_keeps_the_file)
+{
+	uint32_t queue, buffer;
+	struct ferry_cqe cqe;
+	uint8_t *map;
+	int fd = node_open(), copy;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, queue_create(fd, self->info.min_order, &queue));
+	map = buf_new(fd, 4096, 0, &buffer);
+	ASSERT_NE(NULL, map);
+	copy = dup(fd);
+	ASSERT_LE(0, copy);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, run(copy, queue, sqe(FERRY_OP_FILL, 4096, 0, FERRY_ADDR(buffer, 0), ~0ULL),
+			 &cqe));
+	EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+	EXPECT_TRUE(all_bytes(map, 4096, 0xff));
+	ASSERT_EQ(0, close(copy));
+	/* The mapping holds the memory, and not the queue. */
+	EXPECT_EQ(0xff, map[4095]);
+	munmap(map, 4096);
+	expect_all_given_back(_metadata, self);
+}
+
+TEST_F(life, child_shares_the_queue_and_keeps_it_when_the_parent_closes)
+{
+	uint32_t queue, buffer;
+	struct ferry_cqe cqe;
+	uint8_t *map;
+	int fd = node_open(), status, go[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, queue_create(fd, self->info.min_order, &queue));
+	map = buf_new(fd, 4096, 0, &buffer);
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(0, run(fd, queue, sqe(FERRY_OP_FILL, 64, 0, FERRY_ADDR(buffer, 0), 1), &cqe));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		if (run(fd, queue, sqe(FERRY_OP_FILL, 4096, 0, FERRY_ADDR(buffer, 0), ~0ULL), &cqe))
+			_exit(2);
+		_exit(cqe_status(&cqe) || cqe_seq(&cqe) != 2 || !all_bytes(map, 4096, 0xff) ? 3 : 0);
+	}
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(1, write(go[1], "x", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(all_bytes(map, 4096, 0xff));
+	munmap(map, 4096);
+	expect_all_given_back(_metadata, self);
+}
+
+static int drop_capability(int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[cap / 32].effective &= ~(1u << cap % 32);
+	data[cap / 32].permitted &= ~(1u << cap % 32);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+/* Take queues, in a process of its own, until there are no more; how many? */
+static int greedy(const struct ferry_info *info, uid_t uid, bool privileged, int hold, int done)
+{
+	uint32_t queue;
+	int fd, nr = 0, ret;
+	char c;
+
+	if (uid && setuid(uid))
+		_exit(200);
+	if (!uid && !privileged && drop_capability(CAP_SYS_RESOURCE))
+		_exit(201);
+	fd = node_open();
+	if (fd < 0)
+		_exit(202);
+	while (!(ret = queue_create(fd, info->min_order, &queue)))
+		nr++;
+	if (ret != -ENOSPC)
+		_exit(203);
+	if (hold >= 0) {
+		/* Say so, then keep them until told. */
+		if (write(done, "x", 1) != 1 || read(hold, &c, 1) != 1)
+			_exit(204);
+	}
+	_exit(nr);
+}
+
+static int take_queues(const struct ferry_info *info, uid_t uid, bool privileged)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		greedy(info, uid, privileged, -1, -1);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+TEST_F(life, user_gets_its_share_of_queues_and_leaves_the_rest_to_others)
+{
+	int users = __builtin_popcountll(self->info.user_mask), status;
+	int cap = (int)self->info.max_queues < users ? (int)self->info.max_queues : users;
+	int hold[2], done[2];
+	struct stat old;
+	pid_t pid;
+	char c;
+
+	if (geteuid())
+		SKIP(return, "needs root to become several users");
+	ASSERT_EQ(0, stat(device_node, &old));
+	ASSERT_EQ(0, chmod(device_node, 0666));
+	ASSERT_EQ(0, pipe(hold));
+	ASSERT_EQ(0, pipe(done));
+
+	EXPECT_EQ(cap, take_queues(&self->info, USER_A, false));
+	EXPECT_EQ(cap, take_queues(&self->info, 0, false)) TH_LOG("root without CAP_SYS_RESOURCE");
+	EXPECT_EQ(users, take_queues(&self->info, 0, true)) TH_LOG("root with CAP_SYS_RESOURCE");
+
+	/* One process of A holds its share: nothing for another of A, something for B. */
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		greedy(&self->info, USER_A, false, hold[0], done[1]);
+	ASSERT_EQ(1, read(done[0], &c, 1));
+	EXPECT_EQ(0, take_queues(&self->info, USER_A, false));
+	EXPECT_EQ(cap < users - cap ? cap : users - cap, take_queues(&self->info, USER_B, false));
+	ASSERT_EQ(1, write(hold[1], "x", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(cap, WEXITSTATUS(status));
+
+	/* And all of it comes back. */
+	EXPECT_EQ(cap, take_queues(&self->info, USER_A, false));
+	EXPECT_EQ(0, chmod(device_node, old.st_mode & 07777));
+	expect_all_given_back(_metadata, self);
+	EXPECT_LT(cap, users) TH_LOG("one user can take every channel");
+}
+
+TEST_F(life, module_in_use_cannot_be_unloaded)
+{
+	uint32_t buffer;
+	uint8_t *map = buf_new(self->fd, 4096, 0, &buffer);
+
+	if (geteuid())
+		SKIP(return, "needs root to unload a module");
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(-1, syscall(SYS_delete_module, "ferry", O_NONBLOCK));
+	EXPECT_TRUE(errno == EWOULDBLOCK || errno == EBUSY) TH_LOG("%s", strerror(errno));
+	ASSERT_EQ(0, access(device_node, F_OK));
+	EXPECT_EQ(0, ferry_info(self->fd, &self->info));
+
+	/* A mapping alone keeps it as well. */
+	ASSERT_EQ(0, close(self->fd));
+	EXPECT_EQ(-1, syscall(SYS_delete_module, "ferry", O_NONBLOCK));
+	EXPECT_TRUE(errno == EWOULDBLOCK || errno == EBUSY) TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(0, map[0]);
+	ASSERT_EQ(0, munmap(map, 4096));
+	self->fd = -1;
+}
+
+/* The device goes away. Every test leaves it as it found it. */
+FIXTURE(unbind)
+{
+	int fd;
+	uint32_t queue;
+	uint32_t idle_queue;
+	uint32_t buffer;
+	uint8_t *map;
+	struct ferry_info info;
+};
+
+FIXTURE_SETUP(unbind)
+{
+	if (geteuid())
+		SKIP(return, "needs root to unbind a driver");
+	if (find_device()) {
+		/* An earlier test has failed half-way. */
+		FILE *names = popen("ls /sys/bus/platform/devices | grep dma-controller", "r");
+
+		ASSERT_NE(NULL, names);
+		ASSERT_EQ(1, fscanf(names, "%255s", device_name));
+		pclose(names);
+		ASSERT_EQ(0, rebind_device());
+	}
+	self->fd = node_open();
+	ASSERT_LE(0, self->fd) TH_LOG("%s: %s", device_node, strerror(-self->fd));
+	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
+	self->queue = start_work(self->fd, &self->info, &self->buffer, &self->map);
+	ASSERT_LE(0, (int)self->queue);
+	ASSERT_EQ(0, queue_create(self->fd, self->info.min_order, &self->idle_queue));
+}
+
+FIXTURE_TEARDOWN(unbind)
+{
+	close(self->fd);
+	if (find_device())
+		rebind_device();
+}
+
+TEST_F(unbind, everything_that_is_open_answers_ENODEV)
+{
+	struct ferry_sqe nop = {};
+	struct ferry_event event;
+	struct ferry_cqe cqe;
+	uint32_t handle;
+	uint64_t offset;
+	struct pollfd p = { .fd = self->fd, .events = POLLIN | POLLOUT };
+
+	ASSERT_EQ(0, unbind_device());
+	EXPECT_EQ(-ENODEV, ferry_info(self->fd, &self->info));
+	EXPECT_EQ(-ENODEV, queue_create(self->fd, 4, &handle));
+	EXPECT_EQ(-ENODEV, queue_flush(self->fd, self->queue, FOREVER));
+	EXPECT_EQ(-ENODEV, queue_cancel(self->fd, self->queue));
+	EXPECT_EQ(-ENODEV, queue_destroy(self->fd, self->queue));
+	EXPECT_EQ(-ENODEV, buf_alloc(self->fd, 4096, 0, &handle, &offset));
+	EXPECT_EQ(-ENODEV, buf_free(self->fd, self->buffer));
+	EXPECT_EQ(-ENODEV, submit(self->fd, self->queue, &nop, 1));
+	EXPECT_EQ(-ENODEV, reap(self->fd, self->queue, &cqe, 1, 1, FOREVER));
+	EXPECT_EQ(-1, read(self->fd, &event, sizeof(event)));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_EQ(MAP_FAILED, buf_map(self->fd, 0, 4096));
+	EXPECT_EQ(ENODEV, errno);
+	ASSERT_EQ(1, poll(&p, 1, 0));
+	EXPECT_EQ(POLLHUP, p.revents & POLLHUP);
+	EXPECT_EQ(-1, access(device_node, F_OK));
+	ASSERT_EQ(0, rebind_device());
+}
+
+TEST_F(unbind, mappings_are_taken_away)
+{
+	uint8_t *gone = self->map;
+
+	EXPECT_EQ(0, touch(gone));
+	ASSERT_EQ(0, unbind_device());
+	EXPECT_EQ(SIGBUS, touch(gone));
+	EXPECT_EQ(SIGBUS, touch(gone + MiB));
+	EXPECT_EQ(0, munmap(gone, 4 * MiB));
+	ASSERT_EQ(0, rebind_device());
+}
+
+struct sleeper {
+	pthread_t thread;
+	int fd;
+	uint32_t queue;
+	char how;
+	int result;
+};
+
+static void *sleeper(void *data)
+{
+	struct sleeper *s = data;
+	struct ferry_event event;
+	struct ferry_cqe cqe;
+	struct pollfd p = { .fd = s->fd, .events = POLLPRI };
+
+	/* Whatever comes first is taken; the end is what counts. */
+	do {
+		switch (s->how) {
+		case 'w':
+			s->result = reap(s->fd, s->queue, &cqe, 1, 1, FOREVER);
+			break;
+		case 'f':
+			s->result = queue_flush(s->fd, s->queue, FOREVER);
+			break;
+		case 'r':
+			s->result = read(s->fd, &event, sizeof(event)) < 0 ? -errno : 0;
+			break;
+		case 'p':
+			s->result = poll(&p, 1, -1) < 0 ? -errno : 0;
+			if (p.revents & POLLHUP)
+				s->result = -ENODEV;
+			break;
+		}
+	} while (s->result >= 0);
+	return NULL;
+}
+
+TEST_F(unbind, whoever_waits_is_woken)
+{
+	struct sleeper s[] = {
+		{ .how = 'w', .queue = self->idle_queue }, { .how = 'w', .queue = self->idle_queue },
+		{ .how = 'f', .queue = self->queue }, { .how = 'r' }, { .how = 'p' },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
+		s[i].fd = self->fd;
+		ASSERT_EQ(0, pthread_create(&s[i].thread, NULL, sleeper, &s[i]));
+	}
+	ASSERT_EQ(0, unbind_device());
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+		EXPECT_EQ(-ENODEV, s[i].result) {
+			TH_LOG("sleeper %c", s[i].how);
+		}
+	}
+	ASSERT_EQ(0, rebind_device());
+}
+
+TEST_F(unbind, device_that_comes_back_works_beside_the_dead_file)
+{
+	struct ferry_info info;
+	uint32_t queue, buffer;
+	struct ferry_cqe cqe;
+	uint8_t *map;
+	int fd;
+
+	ASSERT_EQ(0, unbind_device());
+	ASSERT_EQ(0, rebind_device());
+	fd = node_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ferry_info(fd, &info));
+	EXPECT_EQ(0, info.queues);
+	EXPECT_EQ(0, info.busy_mask & info.user_mask);
+	ASSERT_EQ(0, queue_create(fd, info.min_order, &queue));
+	map = buf_new(fd, 4096, 0, &buffer);
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(0, run(fd, queue, sqe(FERRY_OP_FILL, 4096, 0, FERRY_ADDR(buffer, 0), ~0ULL), &cqe));
+	EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+	EXPECT_TRUE(all_bytes(map, 4096, 0xff));
+	EXPECT_EQ(-ENODEV, ferry_info(self->fd, &info));
+	close(fd);
+}
+
+/* Open files in other processes, in every state, while the device comes and goes. */
+TEST_F(unbind, processes_survive_a_device_that_comes_and_goes)
+{
+	pid_t pids[3];
+	int status;
+
+	close(self->fd);
+	for (int i = 0; i < 3; i++) {
+		pids[i] = fork();
+		ASSERT_LE(0, pids[i]);
+		if (pids[i])
+			continue;
+		for (unsigned int k = 0;; k++) {
+			int fd = open(device_node, O_RDWR | O_CLOEXEC);
+			uint32_t buffer, queue;
+			struct ferry_cqe cqes[16];
+			uint8_t *map;
+
+			if (fd < 0) {
+				sched_yield();
+				continue;
+			}
+			map = buf_new(fd, 256 * KiB, k & 1 ? FERRY_BUF_WC : 0, &buffer);
+			if (!queue_create(fd, 4, &queue)) {
+				make_busy(fd, queue, buffer, 256 * KiB, 16);
+				reap(fd, queue, cqes, 16, 1 + k % 16, FOREVER);
+			}
+			if (map) {
+				touch(map);
+				munmap(map, 256 * KiB);
+			}
+			close(fd);
+		}
+	}
+	for (int i = 0; i < 30; i++) {
+		ASSERT_EQ(0, unbind_device());
+		ASSERT_EQ(0, rebind_device());
+	}
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, kill(pids[i], SIGKILL));
+		ASSERT_EQ(pids[i], waitpid(pids[i], &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+	}
+	self->fd = node_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
+	EXPECT_EQ(0, self->info.busy_mask & self->info.user_mask);
+}
+
+/* Only the drivers' part of a suspend: the test level "devices" turns back there. */
+static int suspend_devices(void)
+{
+	int ret = write_file("/sys/power/pm_test", "devices");
+
+	if (ret)
+		return ret;
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	ret = write_file("/sys/power/state", "freeze");
+	write_file("/sys/power/pm_test", "none");
+	return ret;
+}
+
+TEST_F(life, suspend_keeps_queues_and_buffers)
+{
+	uint32_t queue, buffer;
+	struct ferry_cqe cqe;
+	uint8_t *map;
+
+	if (geteuid() || access("/sys/power/pm_test", W_OK))
+		SKIP(return, "this kernel has no /sys/power/pm_test, or we are not root");
+	ASSERT_EQ(0, queue_create(self->fd, self->info.min_order, &queue));
+	map = buf_new(self->fd, 8192, 0, &buffer);
+	ASSERT_NE(NULL, map);
+	pattern(map, 8192, 8);
+	for (uint32_t i = 0; i < 3; i++) {
+		ASSERT_EQ(0, run(self->fd, queue, sqe(FERRY_OP_CRC32C, 8192, FERRY_ADDR(buffer, 0),
+						      0, 0), &cqe));
+		EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+		EXPECT_EQ(crc32c(0, map, 8192), cqe_result(&cqe));
+		EXPECT_EQ(i + 1, cqe_seq(&cqe));
+		ASSERT_EQ(0, suspend_devices());
+	}
+}
+
+TEST_F(life, suspend_with_work_in_flight_is_refused_or_loses_nothing)
+{
+	uint32_t buffer, nr = 0;
+	struct ferry_cqe cqes[64];
+	uint8_t *map;
+	int queue, ret;
+
+	if (geteuid() || access("/sys/power/pm_test", W_OK))
+		SKIP(return, "this kernel has no /sys/power/pm_test, or we are not root");
+	queue = start_work(self->fd, &self->info, &buffer, &map);
+	ASSERT_LE(0, queue);
+	ret = suspend_devices();
+	EXPECT_TRUE(ret == 0 || ret == -EBUSY) TH_LOG("%d", ret);
+	ASSERT_EQ(0, queue_flush(self->fd, queue, FOREVER));
+	while (nr < 64) {
+		int n = reap(self->fd, queue, cqes, 64, 1, NSEC_PER_SEC);
+
+		if (n == -ETIME)
+			break;
+		ASSERT_LT(0, n);
+		for (int i = 0; i < n; i++) {
+			EXPECT_EQ(FERRY_OK, cqe_status(&cqes[i]));
+			EXPECT_EQ(++nr, cqe_seq(&cqes[i]));
+		}
+	}
+	EXPECT_EQ(self->info.max_order < 6 ? 1u << self->info.max_order : 64, nr);
+}
+
+TEST_HARNESS_MAIN
