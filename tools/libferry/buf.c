@@ -7,12 +7,6 @@
 
 #include "internal.h"
 
-struct buf {
-	struct ferry_buf pub;	/* what the caller sees; must be first */
-	struct ferry *dev;
-	uint64_t mmap_offset;
-};
-
 int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 		    struct ferry_buf **buf)
 {
@@ -22,7 +16,7 @@ int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 		.flags = flags,
 		.length = length,
 	};
-	struct buf *new;
+	struct ferry_buf *new;
 	int err;
 
 	new = calloc(1, sizeof(*new));
@@ -33,41 +27,39 @@ int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 		free(new);
 		return err;
 	}
-	new->pub.length = (length + page - 1) & ~(page - 1);
-	new->pub.handle = arg.buffer;
-	new->pub.flags = flags;
 	new->dev = dev;
+	new->length = (length + page - 1) & ~(page - 1);
 	new->mmap_offset = arg.mmap_offset;
-	*buf = &new->pub;
+	new->handle = arg.buffer;
+	new->flags = flags;
+	*buf = new;
 	return 0;
 }
 
-int ferry_buf_map(struct ferry_buf *pub)
+int ferry_buf_map(struct ferry_buf *buf)
 {
-	struct buf *buf = (struct buf *)pub;
 	void *addr;
 
-	if (pub->addr)
+	if (buf->addr)
 		return 0;
-	addr = mmap(NULL, pub->length, PROT_READ | PROT_WRITE, MAP_SHARED,
+	addr = mmap(NULL, buf->length, PROT_READ | PROT_WRITE, MAP_SHARED,
 		    buf->dev->fd, (off_t)buf->mmap_offset);
 	if (addr == MAP_FAILED)
 		return -errno;
-	pub->addr = addr;
+	buf->addr = addr;
 	return 0;
 }
 
-void ferry_buf_free(struct ferry_buf *pub)
+void ferry_buf_free(struct ferry_buf *buf)
 {
-	struct buf *buf = (struct buf *)pub;
 	struct ferry_buf_free arg = { .size = sizeof(arg) };
 
-	if (!pub)
+	if (!buf)
 		return;
-	if (pub->addr)
-		munmap(pub->addr, pub->length);
+	if (buf->addr)
+		munmap(buf->addr, buf->length);
 	/* Fails only when the device is gone, and the buffer with it. */
-	arg.buffer = pub->handle;
+	arg.buffer = buf->handle;
 	ferry_ioctl(buf->dev, FERRY_IOC_BUF_FREE, &arg);
 	free(buf);
 }

@@ -40,14 +40,18 @@ struct ferry_queue;
 
 /**
  * struct ferry_buf - memory that the device may touch; read only for the caller
+ * @dev: device it belongs to
  * @addr: where it is mapped; NULL before ferry_buf_map()
  * @length: bytes, whole pages
+ * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map a part of it
  * @handle: the window in FERRY_ADDR()
  * @flags: FERRY_BUF_* it was allocated with
  */
 struct ferry_buf {
+	struct ferry *dev;
 	void *addr;
 	size_t length;
+	uint64_t mmap_offset;
 	uint32_t handle;
 	uint32_t flags;
 };
