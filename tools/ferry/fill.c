@@ -61,9 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!fill->path)
 			argp_error(state, "fill needs DST");
-		if (fill->opt.size == NO_SIZE)
+		else if (fill->opt.size == NO_SIZE)
 			argp_error(state, "fill needs --size");
-		if (!strcmp(fill->path, "-") && fill->opt.json)
+		else if (!strcmp(fill->path, "-") && fill->opt.json)
 			argp_error(state, "--json and the data cannot both go to standard output");
 		return 0;
 	}
