@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels: claim, memory, commands.
+ */
+#include <linux/bitfield.h>
+#include <linux/capability.h>
+#include <linux/dma-mapping.h>
+#include <linux/iopoll.h>
+#include <linux/pm_runtime.h>
+
+#include "ferry.h"
+#include "ferry_trace.h"
+
+/**
+ * DOC: Channels
+ *
+ * A channel goes from hand to hand::
+ *
+ *	free --claim--> claimed --start--> started --release--> free
+ *	                   |                  |
+ *	                   |         (reset failed)
+ *	                   |                  v
+ *	                   +------------ broken --recover--> free
+ *
+ * The claim bit says that a channel is not free, the owner in its configuration whose it is, and
+ * a claimed channel keeps the device powered. While started it has
+ * memory for its rings and a reference to the window table. Both stay until a
+ * reset succeeded, whatever its owner does: a channel that does not answer is left
+ * *broken*, with its memory, and the recover work tries again.
+ *
+ * A started channel is *dead* when nothing will complete any more: it halted, or was
+ * reset under its owner's feet. The owner can still reap, and then only release it.
+ */
+
+/*
+ * The bounds in CAP_TIME are the device's time. The CPU, the bus and whoever
+ * emulates them take theirs on top.
+ */
+#define FERRY_SLACK_US		20000
+#define FERRY_POLL_US		10
+#define FERRY_DRAIN_US		USEC_PER_SEC
+#define FERRY_RECOVER_PERIOD	(5 * HZ)
+
+static u32 ferry_chan_state(u32 status)
+{
+	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
+}
+
+/* Stop at once, forget everything. 0: the device touches no memory for this channel. */
+static int ferry_chan_reset(struct ferry_chan *chan)
+{
+	u32 status;
+	int err;
+
+	lockdep_assert_held(&chan->cmd_lock);
+
+	writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
+	err = readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
+				 ferry_chan_state(status) == FERRY_STATE_IDLE, FERRY_POLL_US,
+				 chan->fdev->caps.reset_us + FERRY_SLACK_US);
+	trace_ferry_reset(chan, err);
+	if (err && !chan->broken) {
+		chan->broken = true;
+		dev_err(&chan->fdev->dev,
+			"channel %u does not reset; its memory is kept until it does\n", chan->nr);
+		queue_delayed_work(system_freezable_wq, &chan->fdev->recover,
+				   FERRY_RECOVER_PERIOD);
+	}
+	if (!err)
+		chan->broken = false;
+	return err;
+}
+
+/* Configure an idle channel and set it going. */
+static int ferry_chan_program(struct ferry_chan *chan)
+{
+	struct ferry_wintab *tab = chan->cfg.tab;
+	void __iomem *regs = chan->regs;
+	struct ferry_error error;
+	u32 status;
+
+	lockdep_assert_held(&chan->cmd_lock);
+
+	writel(lower_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_LO);
+	writel(upper_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
+	writel(lower_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);
+	writel(upper_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_HI);
+	writel(lower_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_LO);
+	writel(upper_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_HI);
+	writel(tab->count, regs + FERRY_CHAN_WT_COUNT);
+	writel(FIELD_PREP(FERRY_CHAN_CONFIG_RING_ORDER, chan->cfg.order),
+	       regs + FERRY_CHAN_CONFIG);
+	writel(chan->ring.tail, regs + FERRY_CHAN_INDEX_INIT);
+	writel(chan->cfg.weight, regs + FERRY_CHAN_WEIGHT);
+	writel(chan->coalesce, regs + FERRY_CHAN_COALESCE);
+	writel(FERRY_CHAN_IRQ_CQ | FERRY_CHAN_IRQ_ERROR, regs + FERRY_CHAN_IRQ_ENABLE);
+	writel(FERRY_CHAN_CMD_START, regs + FERRY_CHAN_CMD);
+
+	status = readl(regs + FERRY_CHAN_STATUS);
+	if (ferry_chan_state(status) == FERRY_STATE_RUNNING)
+		return 0;
+	ferry_error_read(chan, &error);
+	dev_err(&chan->fdev->dev, "channel %u does not start: status %#x, %s, address %#llx\n",
+		chan->nr, status, ferry_error_name(error.code), error.addr);
+	return -EIO;
+}
+
+/* End the running entry and fetch no more; 0: idle, and memory is not touched. */
+static int ferry_chan_stop(struct ferry_chan *chan)
+{
+	u32 status;
+
+	lockdep_assert_held(&chan->cmd_lock);
+
+	writel(FERRY_CHAN_CMD_STOP, chan->regs + FERRY_CHAN_CMD);
+	return readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
+				  ferry_chan_state(status) == FERRY_STATE_IDLE, FERRY_POLL_US,
+				  chan->fdev->caps.stop_us + FERRY_SLACK_US);
+}
+
+/**
+ * ferry_chan_init() - set up what a channel is before anybody claims it
+ * @chan: channel, zeroed
+ * @fdev: device
+ * @nr: number
+ * @doorbell: its SQ_TAIL
+ */
+void ferry_chan_init(struct ferry_chan *chan, struct ferry_dev *fdev, u32 nr,
+		     void __iomem *doorbell)
+{
+	chan->fdev = fdev;
+	chan->nr = nr;
+	chan->regs = fdev->ctrl + FERRY_CHAN(nr);
+	chan->doorbell = doorbell;
+	chan->coalesce = FIELD_PREP(FERRY_CHAN_COALESCE_COUNT, 1);
+	mutex_init(&chan->cmd_lock);
+	spin_lock_init(&chan->lock);
+	INIT_LIST_HEAD(&chan->tab_node);
+	INIT_LIST_HEAD(&chan->waiters);
+	timer_setup(&chan->watch, ferry_chan_watch, 0);
+}
+
+/**
+ * ferry_chan_held() - user channels that a user holds
+ * @fdev: device
+ * @uid: user
+ *
+ * Exact with &ferry_dev.share_lock held, a hint without.
+ *
+ * Return: how many.
+ */
+u32 ferry_chan_held(struct ferry_dev *fdev, kuid_t uid)
+{
+	u32 held = 0;
+	u32 nr;
+
+	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)
+		held += uid_eq(fdev->chans[nr].uid, uid);
+	return held;
+}
+
+static int ferry_chan_find(struct ferry_dev *fdev)
+{
+	u32 nr;
+
+	for (nr = 0; nr < fdev->caps.channels; nr++)
+		if (fdev->role_mask[FERRY_ROLE_USER] & BIT_ULL(nr) &&
+		    !test_and_set_bit(nr, fdev->claimed))
+			return nr;
+	return -ENOSPC;
+}
+
+/**
+ * ferry_chan_claim() - take a free user channel
+ * @fdev: device
+ * @uid: for whom; a user who has their share already needs CAP_SYS_RESOURCE
+ *
+ * The device is powered from now on. Give it back with ferry_chan_release(), or
+ * have ferry_chan_start() do so. May sleep.
+ *
+ * Return: channel, or ERR_PTR(): -ENOSPC none free or the share used up, -EIO the
+ * device could not be powered.
+ */
+struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid)
+{
+	int nr = -ENOSPC;
+
+	mutex_lock(&fdev->share_lock);
+	if (ferry_chan_held(fdev, uid) < fdev->max_queues || capable(CAP_SYS_RESOURCE))
+		nr = ferry_chan_find(fdev);
+	if (nr >= 0)
+		fdev->chans[nr].uid = uid;
+	mutex_unlock(&fdev->share_lock);
+	if (nr < 0)
+		return ERR_PTR(nr);
+
+	if (pm_runtime_resume_and_get(fdev->parent)) {
+		clear_bit(nr, fdev->claimed);
+		return ERR_PTR(-EIO);
+	}
+	return &fdev->chans[nr];
+}
+
+static void ferry_chan_unclaim(struct ferry_chan *chan)
+{
+	struct ferry_dev *fdev = chan->fdev;
+
+	pm_runtime_mark_last_busy(fdev->parent);
+	pm_runtime_put_autosuspend(fdev->parent);
+	clear_bit(chan->nr, fdev->claimed);
+}
+
+static size_t ferry_chan_sq_bytes(const struct ferry_chan *chan)
+{
+	return sizeof(struct ferry_sqe) << chan->cfg.order;
+}
+
+static size_t ferry_chan_cq_bytes(const struct ferry_chan *chan)
+{
+	return sizeof(struct ferry_cqe) << chan->cfg.order;
+}
+
+/* The channel was reset: what it had is the kernel's again. */
+static void ferry_chan_free(struct ferry_chan *chan)
+{
+	struct device *parent = chan->fdev->parent;
+
+	ferry_wintab_detach(chan->cfg.tab, chan);
+	dma_free_coherent(parent, ferry_chan_cq_bytes(chan), chan->ring.cq, chan->cq_dma);
+	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq, chan->sq_dma);
+	ferry_chan_unclaim(chan);
+}
+
+/**
+ * ferry_chan_release() - stop a channel at once and give it back
+ * @chan: channel that was started
+ *
+ * What has not completed never will. Bounded by the device's reset time; if the
+ * channel does not answer, its memory stays with it until the recover work succeeds.
+ * May sleep.
+ */
+void ferry_chan_release(struct ferry_chan *chan)
+{
+	bool broken;
+
+	mutex_lock(&chan->cmd_lock);
+	ferry_chan_reset(chan);
+	ferry_chan_orphan(chan);
+	/* Once broken and released, the channel is the recover work's. */
+	broken = chan->broken;
+	chan->released = true;
+	mutex_unlock(&chan->cmd_lock);
+	if (!broken)
+		ferry_chan_free(chan);
+}
+
+/**
+ * ferry_chan_recover() - work: reset the channels that did not, free what they kept
+ * @work: &ferry_dev.recover
+ */
+void ferry_chan_recover(struct work_struct *work)
+{
+	struct ferry_dev *fdev = container_of(to_delayed_work(work), struct ferry_dev, recover);
+	struct ferry_chan *chan;
+	bool again = false;
+	bool ours;
+	u32 nr;
+
+	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels) {
+		chan = &fdev->chans[nr];
+		mutex_lock(&chan->cmd_lock);
+		ours = chan->broken && chan->released;
+		if (chan->broken && ferry_chan_reset(chan)) {
+			ours = false;
+			again = true;
+		}
+		mutex_unlock(&chan->cmd_lock);
+		if (!ours)
+			continue;
+		dev_info(&fdev->dev, "channel %u is back\n", nr);
+		ferry_chan_free(chan);
+	}
+	if (again)
+		queue_delayed_work(system_freezable_wq, &fdev->recover, FERRY_RECOVER_PERIOD);
+}
+
+/**
+ * ferry_chan_unplug() - part with a channel that is still broken
+ * @chan: channel, released by its owner; the recover work is off
+ * @quiet: a global reset succeeded, so the device touches nothing any more
+ *
+ * If not even that helped, the memory is lost on purpose: better than handing it
+ * to somebody while the device writes to it.
+ */
+void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
+{
+	if (!chan->broken)
+		return;
+	if (!quiet) {
+		dev_err(&chan->fdev->dev, "channel %u: lost the memory that it may still write to\n",
+			chan->nr);
+		return;
+	}
+	chan->broken = false;
+	ferry_chan_free(chan);
+}
+
+/**
+ * ferry_chan_start() - give a claimed channel its memory and set it going
+ * @chan: channel
+ * @cfg: configuration, copied
+ *
+ * The first entry has the index 0. On failure the channel is free again. May sleep.
+ *
+ * Return: 0, -ENOMEM, or -EIO if the device refused.
+ */
+int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cfg)
+{
+	struct device *parent = chan->fdev->parent;
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+	void *sq, *cq;
+	int err;
+
+	chan->cfg = *cfg;
+	sq = dma_alloc_coherent(parent, ferry_chan_sq_bytes(chan), &chan->sq_dma, gfp);
+	if (!sq)
+		goto err_unclaim;
+	cq = dma_alloc_coherent(parent, ferry_chan_cq_bytes(chan), &chan->cq_dma, gfp);
+	if (!cq)
+		goto err_free_sq;
+	ferry_wintab_attach(cfg->tab, chan);
+
+	mutex_lock(&chan->cmd_lock);
+	chan->released = false;
+	ferry_ring_init(&chan->ring, sq, cq, chan->doorbell, cfg->order, 0);
+	spin_lock_irq(&chan->lock);
+	chan->dead = false;
+	chan->armed = false;
+	chan->error = (struct ferry_error){};
+	chan->live = true;
+	spin_unlock_irq(&chan->lock);
+	err = ferry_chan_program(chan);
+	mutex_unlock(&chan->cmd_lock);
+	if (err)
+		ferry_chan_release(chan);
+	return err;
+
+err_free_sq:
+	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), sq, chan->sq_dma);
+err_unclaim:
+	ferry_chan_unclaim(chan);
+	return -ENOMEM;
+}
+
+/**
+ * ferry_chan_cancel() - complete everything that is outstanding now
+ * @chan: channel; its owner neither submits nor reaps meanwhile
+ *
+ * The running entry ends with FERRY_ERR_CANCELLED and its true count, those behind
+ * it with FERRY_ERR_CANCELLED and nothing done. If the channel doesn't
+ * stop within its bound it is reset, and the running entry counts as nothing
+ * done too. May sleep.
+ *
+ * Return: 0, or -EIO if the channel is dead now.
+ */
+int ferry_chan_cancel(struct ferry_chan *chan)
+{
+	int err = -EIO;
+
+	mutex_lock(&chan->cmd_lock);
+	if (chan->dead)
+		goto out_unlock;
+	if (ferry_chan_stop(chan)) {
+		dev_warn_ratelimited(&chan->fdev->dev, "channel %u does not stop; resetting it\n",
+				     chan->nr);
+		if (ferry_chan_reset(chan)) {
+			ferry_chan_kill(chan);
+			goto out_unlock;
+		}
+	}
+	if (chan->dead)
+		goto out_unlock;
+	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);
+	err = ferry_chan_program(chan);
+	if (err)
+		ferry_chan_kill(chan);
+	else
+		ferry_chan_rearm(chan);
+out_unlock:
+	mutex_unlock(&chan->cmd_lock);
+	return err;
+}
+
+/**
+ * ferry_chan_invalidate() - make a channel forget a row that was cleared
+ * @chan: channel that was started with the row's table
+ * @row: number of the row
+ *
+ * What uses the row ends with FERRY_ERR_WINDOW_REVOKED. A channel that does not answer
+ * is reset, and dead then. May sleep.
+ *
+ * Return: 0 if the channel touches the row's memory no more, else -ETIMEDOUT.
+ */
+int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
+{
+	void __iomem *regs = chan->regs;
+	u32 status;
+	int err;
+
+	mutex_lock(&chan->cmd_lock);
+	err = -ETIMEDOUT;
+	if (chan->broken)
+		goto out_unlock;
+	writel(row, regs + FERRY_CHAN_WIN_INVALIDATE);
+	err = readl_poll_timeout(regs + FERRY_CHAN_STATUS, status,
+				 !(status & FERRY_CHAN_STATUS_INVAL_BUSY), FERRY_POLL_US,
+				 chan->fdev->caps.stop_us + FERRY_SLACK_US);
+	if (err) {
+		dev_err_ratelimited(&chan->fdev->dev,
+				    "channel %u does not let go of window %u; resetting it\n",
+				    chan->nr, row);
+		ferry_chan_kill(chan);
+		err = ferry_chan_reset(chan);
+	}
+out_unlock:
+	mutex_unlock(&chan->cmd_lock);
+	return err;
+}
+
+/**
+ * ferry_chan_suspend() - let a channel finish and stop it
+ * @chan: channel; user space is frozen
+ *
+ * May sleep for up to a second.
+ *
+ * Return: 0, or -EBUSY if it did not finish; it may be stopped nevertheless.
+ */
+int ferry_chan_suspend(struct ferry_chan *chan)
+{
+	u32 head;
+	int err = 0;
+
+	mutex_lock(&chan->cmd_lock);
+	if (!chan->live || chan->dead)
+		goto out_unlock;
+	err = readl_poll_timeout(chan->regs + FERRY_CHAN_HEAD, head, head == chan->ring.tail,
+				 FERRY_POLL_US, FERRY_DRAIN_US);
+	if (!err)
+		err = ferry_chan_stop(chan);
+	if (err)
+		err = -EBUSY;
+out_unlock:
+	mutex_unlock(&chan->cmd_lock);
+	return err;
+}
+
+/**
+ * ferry_chan_resume() - set a channel going that was suspended or had been about to
+ * @chan: channel
+ */
+void ferry_chan_resume(struct ferry_chan *chan)
+{
+	mutex_lock(&chan->cmd_lock);
+	if (chan->live && !chan->dead &&
+	    ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS)) == FERRY_STATE_IDLE) {
+		if (ferry_chan_program(chan))
+			ferry_chan_kill(chan);
+		else
+			ferry_chan_rearm(chan);
+	}
+	mutex_unlock(&chan->cmd_lock);
+}
+
+/**
+ * ferry_chan_set_coalesce() - hold interrupts back
+ * @chan: channel
+ * @count: completions to wait for, 1 to 65535
+ * @usecs: time to wait for them, 0 to 65535 microseconds
+ *
+ * Kept for whoever claims the channel next. May sleep.
+ *
+ * Return: 0, or -EINVAL: out of range, or a count above 1 without a time.
+ */
+int ferry_chan_set_coalesce(struct ferry_chan *chan, u32 count, u32 usecs)
+{
+	if (!count || count > U16_MAX || usecs > U16_MAX || (count > 1 && !usecs))
+		return -EINVAL;
+
+	mutex_lock(&chan->cmd_lock);
+	chan->coalesce = FIELD_PREP(FERRY_CHAN_COALESCE_COUNT, count) |
+			 FIELD_PREP(FERRY_CHAN_COALESCE_TIME_US, usecs);
+	if (chan->live)
+		writel(chan->coalesce, chan->regs + FERRY_CHAN_COALESCE);
+	mutex_unlock(&chan->cmd_lock);
+	return 0;
+}
