@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers: memory that the device may touch, allocated here and mapped to user space.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ferry.h"
+
+/**
+ * DOC: Buffers
+ *
+ * Three kinds of users hold a buffer, each with a reference: the handle (until
+ * BUF_FREE or close), the window (until the device let go) and mappings (until unmapped).
+ * The memory goes back with the last one.
+ *
+ * Unbinding can't wait for mappings. It zaps them, so that a later access is
+ * SIGBUS, and takes the memory (@cpu is NULL then); the structure stays.
+ *
+ * A mapping that is just being made is not yet in the address space that zapping looks
+ * through, though its page tables are filled. So each mapping is on a list of its file before
+ * they are, and ferry_buf_zap() takes the mmap_lock of everybody on the list once:
+ * who was in mmap(2) then, is through.
+ */
+
+/* A handle is the upper half of the offset; 1024 of them fit a 32-bit mmap2(). */
+#define FERRY_MMAP_SHIFT	32
+
+/**
+ * struct ferry_buf - memory for the device
+ * @ref: handle, window, mappings
+ * @fdev: device
+ * @node: in &ferry_dev.bufs while it has memory
+ * @win: window; its row is the handle
+ * @cpu: address, NULL when unbinding took the memory; under &ferry_dev.bufs_lock
+ * @dma: bus address
+ * @size: bytes, whole pages
+ * @attrs: DMA_ATTR_*
+ */
+struct ferry_buf {
+	struct kref ref;
+	struct ferry_dev *fdev;
+	struct list_head node;
+	struct ferry_window win;
+	void *cpu;
+	dma_addr_t dma;
+	size_t size;
+	unsigned long attrs;
+};
+
+/**
+ * struct ferry_map - a mapping of a buffer and the copies that fork and munmap make of it
+ * @refs: number of these
+ * @node: in &ferry_file.maps
+ * @file: open file; the mapping holds it
+ * @buf: buffer, a reference
+ * @mm: address space it was made in, held by mmgrab()
+ * @synced: ferry_buf_zap() has waited for its maker
+ */
+struct ferry_map {
+	refcount_t refs;
+	struct list_head node;
+	struct ferry_file *file;
+	struct ferry_buf *buf;
+	struct mm_struct *mm;
+	bool synced;
+};
+
+static void ferry_buf_free_memory(struct ferry_buf *buf)
+{
+	lockdep_assert_held(&buf->fdev->bufs_lock);
+
+	dma_free_attrs(buf->fdev->parent, buf->size, buf->cpu, buf->dma, buf->attrs);
+	buf->cpu = NULL;
+	list_del(&buf->node);
+}
+
+static void ferry_buf_release(struct kref *ref)
+{
+	struct ferry_buf *buf = container_of(ref, struct ferry_buf, ref);
+
+	mutex_lock(&buf->fdev->bufs_lock);
+	if (buf->cpu)
+		ferry_buf_free_memory(buf);
+	mutex_unlock(&buf->fdev->bufs_lock);
+	kfree(buf);
+}
+
+static void ferry_buf_put(struct ferry_buf *buf)
+{
+	kref_put(&buf->ref, ferry_buf_release);
+}
+
+static void ferry_buf_window_release(struct ferry_window *win)
+{
+	ferry_buf_put(container_of(win, struct ferry_buf, win));
+}
+
+static struct ferry_buf *ferry_buf_create(struct ferry_dev *fdev, u64 length, u32 flags)
+{
+	struct ferry_buf *buf;
+
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return NULL;
+	kref_init(&buf->ref);
+	buf->fdev = fdev;
+	buf->size = PAGE_ALIGN(length);
+	buf->attrs = flags & FERRY_BUF_WC ? DMA_ATTR_WRITE_COMBINE : 0;
+	buf->win.release = ferry_buf_window_release;
+	buf->cpu = dma_alloc_attrs(fdev->parent, buf->size, &buf->dma,
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN, buf->attrs);
+	if (!buf->cpu) {
+		kfree(buf);
+		return NULL;
+	}
+	mutex_lock(&fdev->bufs_lock);
+	list_add_tail(&buf->node, &fdev->bufs);
+	mutex_unlock(&fdev->bufs_lock);
+	return buf;
+}
+
+/**
+ * ferry_buf_alloc() - FERRY_IOC_BUF_ALLOC
+ * @file: open file
+ * @cmd: argument, copied from user space
+ * @arg: where it came from
+ *
+ * Return: 0 or the errno of the header.
+ */
+long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void __user *arg)
+{
+	struct ferry_dev *fdev = file->fdev;
+	u32 access = FERRY_ROW_FLAGS_READ;
+	struct ferry_buf *buf;
+	int err;
+
+	if (cmd->flags & ~(FERRY_BUF_WC | FERRY_BUF_DEV_RO) || cmd->reserved)
+		return -EOPNOTSUPP;
+	if (!cmd->length || cmd->length > BIT_ULL(FERRY_ADDR_WINDOW_SHIFT) ||
+	    cmd->length - 1 > dma_get_mask(fdev->parent) || cmd->length > SIZE_MAX - PAGE_SIZE)
+		return -EINVAL;
+
+	buf = ferry_buf_create(fdev, cmd->length, cmd->flags);
+	if (!buf)
+		return -ENOMEM;
+	if (!(cmd->flags & FERRY_BUF_DEV_RO))
+		access |= FERRY_ROW_FLAGS_WRITE;
+	kref_get(&buf->ref);
+	err = ferry_window_grant(file->tab, &buf->win, buf->dma, buf->size, access);
+	if (err)
+		goto err_put_window;
+	err = xa_reserve(&file->bufs, buf->win.row, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto err_revoke;
+
+	cmd->buffer = buf->win.row;
+	cmd->mmap_offset = (u64)buf->win.row << FERRY_MMAP_SHIFT;
+	if (copy_to_user(arg, cmd, sizeof(*cmd))) {
+		err = -EFAULT;
+		goto err_unreserve;
+	}
+	/* The slot was reserved, so this does not fail; now others can find it. */
+	xa_store(&file->bufs, buf->win.row, buf, GFP_KERNEL);
+	return 0;
+
+err_unreserve:
+	xa_release(&file->bufs, buf->win.row);
+err_revoke:
+	ferry_window_revoke(file->tab, &buf->win);
+	ferry_buf_put(buf);
+	return err;
+err_put_window:
+	ferry_buf_put(buf);
+	ferry_buf_put(buf);
+	return err;
+}
+
+/* The handle is gone, so this runs once. */
+static void ferry_buf_close(struct ferry_file *file, struct ferry_buf *buf)
+{
+	ferry_window_revoke(file->tab, &buf->win);
+	ferry_buf_put(buf);
+}
+
+/**
+ * ferry_buf_free() - FERRY_IOC_BUF_FREE
+ * @file: open file
+ * @cmd: argument
+ *
+ * Return: 0 or the errno of the header.
+ */
+long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd)
+{
+	struct ferry_buf *buf = xa_erase(&file->bufs, cmd->buffer);
+
+	if (!buf)
+		return -ENOENT;
+	ferry_buf_close(file, buf);
+	return 0;
+}
+
+/**
+ * ferry_buf_free_all() - close all buffers of an open file
+ * @file: open file; nobody can allocate any more
+ */
+void ferry_buf_free_all(struct ferry_file *file)
+{
+	struct ferry_buf *buf;
+	unsigned long handle;
+
+	xa_for_each(&file->bufs, handle, buf) {
+		xa_erase(&file->bufs, handle);
+		ferry_buf_close(file, buf);
+	}
+}
+
+/**
+ * ferry_buf_unplug() - take the memory of the buffers that outlive the device
+ * @fdev: device; all mappings were zapped
+ * @quiet: the device touches nothing any more
+ *
+ * What is left is still mapped, or stuck with a broken channel. If the device is not quiet it is lost,
+ * as ferry_chan_unplug() says.
+ */
+void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet)
+{
+	struct ferry_buf *buf, *next;
+
+	mutex_lock(&fdev->bufs_lock);
+	list_for_each_entry_safe(buf, next, &fdev->bufs, node) {
+		if (quiet) {
+			ferry_buf_free_memory(buf);
+			continue;
+		}
+		buf->cpu = NULL;
+		list_del(&buf->node);
+	}
+	mutex_unlock(&fdev->bufs_lock);
+}
+
+static void ferry_vma_open(struct vm_area_struct *vma)
+{
+	struct ferry_map *map = vma->vm_private_data;
+
+	refcount_inc(&map->refs);
+}
+
+static void ferry_vma_close(struct vm_area_struct *vma)
+{
+	struct ferry_map *map = vma->vm_private_data;
+
+	if (!refcount_dec_and_test(&map->refs))
+		return;
+	spin_lock(&map->file->maps_lock);
+	list_del(&map->node);
+	spin_unlock(&map->file->maps_lock);
+	ferry_buf_put(map->buf);
+	mmdrop(map->mm);
+	kfree(map);
+}
+
+/* All pages are mapped by mmap(2), so a fault means that they were zapped. */
+static vm_fault_t ferry_vma_fault(struct vm_fault *vmf)
+{
+	return VM_FAULT_SIGBUS;
+}
+
+static const struct vm_operations_struct ferry_vma_ops = {
+	.open = ferry_vma_open,
+	.close = ferry_vma_close,
+	.fault = ferry_vma_fault,
+};
+
+static struct ferry_buf *ferry_buf_get(struct ferry_file *file, unsigned long handle)
+{
+	struct ferry_buf *buf;
+
+	/* The lock holds off xa_erase(), and so the end of the handle's reference. */
+	xa_lock(&file->bufs);
+	buf = xa_load(&file->bufs, handle);
+	if (buf)
+		kref_get(&buf->ref);
+	xa_unlock(&file->bufs);
+	return buf;
+}
+
+/**
+ * ferry_buf_mmap() - mmap(2) of a buffer
+ * @file: open file
+ * @vma: mapping, at the mmap_offset of the buffer
+ *
+ * The caller holds mmap_lock and is between ferry_dev_enter() and _exit().
+ *
+ * Return: 0, -EINVAL, -ENOENT or -ENOMEM as the header says.
+ */
+int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
+{
+	unsigned long pgoff = vma->vm_pgoff;
+	u64 offset = (u64)pgoff << PAGE_SHIFT;
+	struct ferry_buf *buf;
+	struct ferry_map *map;
+	int err;
+
+	if (!(vma->vm_flags & VM_SHARED) || offset != offset >> FERRY_MMAP_SHIFT << FERRY_MMAP_SHIFT)
+		return -EINVAL;
+	buf = ferry_buf_get(file, offset >> FERRY_MMAP_SHIFT);
+	if (!buf)
+		return -ENOENT;
+	err = -EINVAL;
+	if (vma->vm_end - vma->vm_start > buf->size)
+		goto err_put;
+	err = -ENOMEM;
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	if (!map)
+		goto err_put;
+	refcount_set(&map->refs, 1);
+	map->file = file;
+	map->buf = buf;
+	map->mm = vma->vm_mm;
+	mmgrab(map->mm);
+	spin_lock(&file->maps_lock);
+	list_add_tail(&map->node, &file->maps);
+	spin_unlock(&file->maps_lock);
+	vma->vm_ops = &ferry_vma_ops;
+	vma->vm_private_data = map;
+
+	/* For the DMA API the offset is within the buffer. */
+	vma->vm_pgoff = 0;
+	err = dma_mmap_attrs(file->fdev->parent, vma, buf->cpu, buf->dma, buf->size, buf->attrs);
+	vma->vm_pgoff = pgoff;
+	if (err)
+		ferry_vma_close(vma);
+	return err;
+
+err_put:
+	ferry_buf_put(buf);
+	return err;
+}
+
+/* A mapping whose maker may still be in mmap(2), with a reference to its mm; or NULL. */
+static struct mm_struct *ferry_buf_unsynced(struct ferry_file *file)
+{
+	struct mm_struct *mm = NULL;
+	struct ferry_map *map;
+
+	spin_lock(&file->maps_lock);
+	list_for_each_entry(map, &file->maps, node) {
+		if (map->synced)
+			continue;
+		map->synced = true;
+		mm = map->mm;
+		mmgrab(mm);
+		break;
+	}
+	spin_unlock(&file->maps_lock);
+	return mm;
+}
+
+/**
+ * ferry_buf_zap() - make every mapping of an open file inaccessible
+ * @file: open file; nobody can call mmap(2) on it any more
+ *
+ * A later access is SIGBUS. Takes mmap_lock; may sleep.
+ */
+void ferry_buf_zap(struct ferry_file *file)
+{
+	struct mm_struct *mm;
+
+	while ((mm = ferry_buf_unsynced(file))) {
+		if (mmget_not_zero(mm)) {
+			mmap_read_lock(mm);
+			mmap_read_unlock(mm);
+			mmput(mm);
+		}
+		mmdrop(mm);
+	}
+	unmap_mapping_range(file->anon->f_mapping, 0, 0, 1);
+}
