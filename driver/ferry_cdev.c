@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/ferryN: open files and ioctls.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/nospec.h>
+#include <linux/overflow.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ferry.h"
+
+/**
+ * DOC: Open files
+ *
+ * Everything that user space gets belongs to the open file it got it from, and goes
+ * with it at the latest: queues first, then buffers, so that no channel uses the window
+ * table when the windows are revoked. Unbinding does the same to every open file (ferry_cdev_unplug()) and leaves
+ * it an empty shell, which only says ENODEV.
+ *
+ * Calls run between ferry_dev_enter() and ferry_dev_exit(). Unbinding first says that the
+ * device is gone, then wakes everybody who sleeps, then waits until nobody is between the two.
+ */
+
+#define FERRY_MAX_DEVICES	64
+
+static dev_t ferry_devt;
+static DEFINE_IDA(ferry_ida);
+
+static char *ferry_devnode(const struct device *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0660;
+	return NULL;
+}
+
+static const struct class ferry_class = {
+	.name = "ferry",
+	.devnode = ferry_devnode,
+	.dev_groups = ferry_dev_groups,
+};
+
+/* It lends its address space and is never given to anybody. */
+static const struct file_operations ferry_anon_fops = {
+};
+
+static int ferry_open(struct inode *inode, struct file *filp)
+{
+	struct ferry_dev *fdev = container_of(inode->i_cdev, struct ferry_dev, cdev);
+	struct ferry_file *file;
+	int err, idx;
+
+	err = -ENODEV;
+	if (!ferry_dev_enter(fdev, &idx))
+		goto err_exit;
+	err = -ENOMEM;
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
+		goto err_exit;
+	file->fdev = fdev;
+	xa_init_flags(&file->queues, XA_FLAGS_ALLOC1);
+	xa_init(&file->bufs);
+	init_waitqueue_head(&file->wait);
+	spin_lock_init(&file->maps_lock);
+	INIT_LIST_HEAD(&file->maps);
+
+	file->anon = anon_inode_create_getfile("[ferry]", &ferry_anon_fops, NULL, O_RDWR, NULL);
+	if (IS_ERR(file->anon)) {
+		err = PTR_ERR(file->anon);
+		goto err_free;
+	}
+	file->tab = ferry_wintab_create(fdev, min(fdev->caps.rows, FERRY_FILE_ROWS));
+	if (IS_ERR(file->tab)) {
+		err = PTR_ERR(file->tab);
+		goto err_fput;
+	}
+	filp->f_mapping = file->anon->f_mapping;
+	filp->private_data = file;
+
+	mutex_lock(&fdev->files_lock);
+	list_add_tail(&file->node, &fdev->files);
+	mutex_unlock(&fdev->files_lock);
+	ferry_dev_exit(fdev, idx);
+	return nonseekable_open(inode, filp);
+
+err_fput:
+	fput(file->anon);
+err_free:
+	kfree(file);
+err_exit:
+	ferry_dev_exit(fdev, idx);
+	return err;
+}
+
+/* Give back what an open file has of the device. */
+static void ferry_file_down(struct ferry_file *file)
+{
+	lockdep_assert_held(&file->fdev->files_lock);
+
+	if (file->down)
+		return;
+	file->down = true;
+	ferry_queue_destroy_all(file);
+	ferry_buf_free_all(file);
+	ferry_wintab_put(file->tab);
+}
+
+static int ferry_release(struct inode *inode, struct file *filp)
+{
+	struct ferry_file *file = filp->private_data;
+	struct ferry_dev *fdev = file->fdev;
+
+	/*
+	 * Unbinding comes to every file on the list and holds the lock until it is through. So
+	 * either the device is still there, or this file is down.
+	 */
+	mutex_lock(&fdev->files_lock);
+	ferry_file_down(file);
+	list_del(&file->node);
+	mutex_unlock(&fdev->files_lock);
+
+	xa_destroy(&file->queues);
+	xa_destroy(&file->bufs);
+	fput(file->anon);
+	kfree(file);
+	return 0;
+}
+
+static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __user *arg)
+{
+	struct ferry_dev *fdev = file->fdev;
+	u32 size = cmd->size;
+
+	*cmd = (struct ferry_info){
+		.size = size,
+		.version = fdev->caps.version,
+		.channels = fdev->caps.channels,
+		.ports = fdev->caps.ports,
+		.lines = fdev->caps.lines,
+		.ops = fdev->caps.ops,
+		.max_len = fdev->caps.max_len,
+		.min_order = fdev->caps.min_order,
+		.max_order = fdev->caps.max_order,
+		.max_buffers = file->tab->count - 1,
+		.max_queues = READ_ONCE(fdev->max_queues),
+		.queues = ferry_chan_held(fdev, current_uid()),
+		.user_mask = fdev->role_mask[FERRY_ROLE_USER],
+	};
+	bitmap_to_arr64(&cmd->busy_mask, fdev->claimed, FERRY_MAX_CHANNELS);
+	/* As much as the caller knows. */
+	return copy_to_user(arg, cmd, min_t(size_t, size, sizeof(*cmd))) ? -EFAULT : 0;
+}
+
+union ferry_cmd {
+	struct ferry_info info;
+	struct ferry_queue_create queue_create;
+	struct ferry_queue_handle queue_handle;
+	struct ferry_buf_alloc buf_alloc;
+	struct ferry_buf_free buf_free;
+	struct ferry_submit submit;
+};
+
+static long ferry_do_info(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
+{
+	return ferry_info(file, &cmd->info, arg);
+}
+
+static long ferry_do_queue_create(struct ferry_file *file, union ferry_cmd *cmd,
+				  void __user *arg)
+{
+	return ferry_queue_create(file, &cmd->queue_create, arg);
+}
+
+static long ferry_do_queue_destroy(struct ferry_file *file, union ferry_cmd *cmd,
+				   void __user *arg)
+{
+	return ferry_queue_destroy(file, &cmd->queue_handle);
+}
+
+static long ferry_do_queue_flush(struct ferry_file *file, union ferry_cmd *cmd,
+				 void __user *arg)
+{
+	return ferry_queue_flush(file, &cmd->queue_handle);
+}
+
+static long ferry_do_queue_cancel(struct ferry_file *file, union ferry_cmd *cmd,
+				  void __user *arg)
+{
+	return ferry_queue_cancel(file, &cmd->queue_handle);
+}
+
+static long ferry_do_buf_alloc(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
+{
+	return ferry_buf_alloc(file, &cmd->buf_alloc, arg);
+}
+
+static long ferry_do_buf_free(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
+{
+	return ferry_buf_free(file, &cmd->buf_free);
+}
+
+static long ferry_do_submit(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
+{
+	return ferry_queue_submit(file, &cmd->submit, arg);
+}
+
+static long ferry_do_wait(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
+{
+	return ferry_queue_wait(file, &cmd->submit, arg);
+}
+
+/**
+ * struct ferry_ioctl - an ioctl
+ * @nr: FERRY_IOC_*
+ * @size: size of its structure here
+ * @min_size: size of its structure in its first release
+ * @call: does it; the argument is complete and what it did not know is zero
+ */
+struct ferry_ioctl {
+	unsigned int nr;
+	unsigned int size;
+	unsigned int min_size;
+	long (*call)(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg);
+};
+
+#define FERRY_IOCTL(_nr, _struct, _last, _call)				\
+	[_IOC_NR(_nr)] = {						\
+		.nr = _nr,						\
+		.size = sizeof(struct _struct) +			\
+			BUILD_BUG_ON_ZERO(sizeof(union ferry_cmd) <	\
+					  sizeof(struct _struct)),	\
+		.min_size = offsetofend(struct _struct, _last),		\
+		.call = _call,						\
+	}
+
+static const struct ferry_ioctl ferry_ioctls[] = {
+	FERRY_IOCTL(FERRY_IOC_INFO, ferry_info, busy_mask, ferry_do_info),
+	FERRY_IOCTL(FERRY_IOC_QUEUE_CREATE, ferry_queue_create, channel, ferry_do_queue_create),
+	FERRY_IOCTL(FERRY_IOC_QUEUE_DESTROY, ferry_queue_handle, timeout_ns,
+		    ferry_do_queue_destroy),
+	FERRY_IOCTL(FERRY_IOC_QUEUE_FLUSH, ferry_queue_handle, timeout_ns, ferry_do_queue_flush),
+	FERRY_IOCTL(FERRY_IOC_QUEUE_CANCEL, ferry_queue_handle, timeout_ns,
+		    ferry_do_queue_cancel),
+	FERRY_IOCTL(FERRY_IOC_BUF_ALLOC, ferry_buf_alloc, mmap_offset, ferry_do_buf_alloc),
+	FERRY_IOCTL(FERRY_IOC_BUF_FREE, ferry_buf_free, buffer, ferry_do_buf_free),
+	FERRY_IOCTL(FERRY_IOC_SUBMIT, ferry_submit, reserved, ferry_do_submit),
+	FERRY_IOCTL(FERRY_IOC_WAIT, ferry_submit, reserved, ferry_do_wait),
+};
+
+static long ferry_ioctl_call(struct ferry_file *file, unsigned int nr, void __user *arg)
+{
+	const struct ferry_ioctl *ioctl;
+	union ferry_cmd cmd;
+	u32 size;
+	int err;
+
+	if (_IOC_NR(nr) >= ARRAY_SIZE(ferry_ioctls))
+		return -ENOTTY;
+	ioctl = &ferry_ioctls[array_index_nospec(_IOC_NR(nr), ARRAY_SIZE(ferry_ioctls))];
+	if (ioctl->nr != nr)
+		return -ENOTTY;
+	if (get_user(size, (u32 __user *)arg))
+		return -EFAULT;
+	if (size < ioctl->min_size)
+		return -EINVAL;
+	err = copy_struct_from_user(&cmd, ioctl->size, arg, size);
+	if (err)
+		return err;
+	return ioctl->call(file, &cmd, arg);
+}
+
+static long ferry_ioctl(struct file *filp, unsigned int nr, unsigned long arg)
+{
+	struct ferry_file *file = filp->private_data;
+	long ret = -ENODEV;
+	int idx;
+
+	if (ferry_dev_enter(file->fdev, &idx))
+		ret = ferry_ioctl_call(file, nr, (void __user *)arg);
+	ferry_dev_exit(file->fdev, idx);
+	return ret;
+}
+
+static ssize_t ferry_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct ferry_file *file = iocb->ki_filp->private_data;
+	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
+	ssize_t ret = -ENODEV;
+	int idx;
+
+	if (ferry_dev_enter(file->fdev, &idx))
+		ret = ferry_queue_read(file, to, nonblock);
+	ferry_dev_exit(file->fdev, idx);
+	return ret;
+}
+
+static __poll_t ferry_poll(struct file *filp, poll_table *wait)
+{
+	struct ferry_file *file = filp->private_data;
+	__poll_t mask = EPOLLHUP | EPOLLERR;
+	int idx;
+
+	poll_wait(filp, &file->wait, wait);
+	if (ferry_dev_enter(file->fdev, &idx))
+		mask = ferry_queue_poll(file, poll_requested_events(wait) & EPOLLIN);
+	ferry_dev_exit(file->fdev, idx);
+	return mask;
+}
+
+static int ferry_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct ferry_file *file = filp->private_data;
+	int err = -ENODEV;
+	int idx;
+
+	if (ferry_dev_enter(file->fdev, &idx))
+		err = ferry_buf_mmap(file, vma);
+	ferry_dev_exit(file->fdev, idx);
+	return err;
+}
+
+static const struct file_operations ferry_fops = {
+	.owner = THIS_MODULE,
+	.open = ferry_open,
+	.release = ferry_release,
+	.read_iter = ferry_read_iter,
+	.poll = ferry_poll,
+	.unlocked_ioctl = ferry_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = ferry_mmap,
+};
+
+static void ferry_dev_release(struct device *dev)
+{
+	struct ferry_dev *fdev = container_of(dev, struct ferry_dev, dev);
+
+	ida_free(&ferry_ida, fdev->id);
+	cleanup_srcu_struct(&fdev->srcu);
+	kfree(fdev->chans);
+	kfree(fdev);
+}
+
+/**
+ * ferry_cdev_alloc() - allocate a device structure with its number
+ * @parent: platform device
+ *
+ * The last put_device() of its class device frees it.
+ *
+ * Return: device, or ERR_PTR().
+ */
+struct ferry_dev *ferry_cdev_alloc(struct device *parent)
+{
+	struct ferry_dev *fdev;
+	int err;
+
+	fdev = kzalloc(sizeof(*fdev), GFP_KERNEL);
+	if (!fdev)
+		return ERR_PTR(-ENOMEM);
+	err = init_srcu_struct(&fdev->srcu);
+	if (err)
+		goto err_free;
+	fdev->id = ida_alloc_max(&ferry_ida, FERRY_MAX_DEVICES - 1, GFP_KERNEL);
+	if (fdev->id < 0) {
+		err = fdev->id;
+		goto err_cleanup_srcu;
+	}
+	fdev->parent = parent;
+	mutex_init(&fdev->files_lock);
+	INIT_LIST_HEAD(&fdev->files);
+	mutex_init(&fdev->bufs_lock);
+	INIT_LIST_HEAD(&fdev->bufs);
+	mutex_init(&fdev->share_lock);
+
+	device_initialize(&fdev->dev);
+	fdev->dev.class = &ferry_class;
+	fdev->dev.parent = parent;
+	fdev->dev.devt = MKDEV(MAJOR(ferry_devt), fdev->id);
+	fdev->dev.release = ferry_dev_release;
+	err = dev_set_name(&fdev->dev, "ferry%d", fdev->id);
+	if (err) {
+		put_device(&fdev->dev);
+		return ERR_PTR(err);
+	}
+	cdev_init(&fdev->cdev, &ferry_fops);
+	fdev->cdev.owner = THIS_MODULE;
+	return fdev;
+
+err_cleanup_srcu:
+	cleanup_srcu_struct(&fdev->srcu);
+err_free:
+	kfree(fdev);
+	return ERR_PTR(err);
+}
+
+/**
+ * ferry_cdev_add() - publish a device
+ * @fdev: device, ready to be used
+ *
+ * Who listens is told by ferry_cdev_announce(), when its sysfs is complete.
+ *
+ * Return: 0 or an errno.
+ */
+int ferry_cdev_add(struct ferry_dev *fdev)
+{
+	dev_set_uevent_suppress(&fdev->dev, true);
+	return cdev_device_add(&fdev->cdev, &fdev->dev);
+}
+
+/**
+ * ferry_cdev_announce() - send the uevent of a published device
+ * @fdev: device
+ */
+void ferry_cdev_announce(struct ferry_dev *fdev)
+{
+	dev_set_uevent_suppress(&fdev->dev, false);
+	kobject_uevent(&fdev->dev.kobj, KOBJ_ADD);
+}
+
+/**
+ * ferry_cdev_unplug() - take a published device away from user space
+ * @fdev: device
+ *
+ * When it returns nobody is in a call, no open file has a queue or buffer, and
+ * every mapping is SIGBUS. May sleep.
+ */
+void ferry_cdev_unplug(struct ferry_dev *fdev)
+{
+	struct ferry_file *file;
+
+	cdev_device_del(&fdev->cdev, &fdev->dev);
+
+	WRITE_ONCE(fdev->unplugged, true);
+	mutex_lock(&fdev->files_lock);
+	list_for_each_entry(file, &fdev->files, node)
+		ferry_queue_wake_all(file);
+	mutex_unlock(&fdev->files_lock);
+	synchronize_srcu(&fdev->srcu);
+
+	mutex_lock(&fdev->files_lock);
+	list_for_each_entry(file, &fdev->files, node) {
+		ferry_buf_zap(file);
+		ferry_file_down(file);
+	}
+	mutex_unlock(&fdev->files_lock);
+}
+
+/**
+ * ferry_cdev_init() - what all devices share, at module load
+ *
+ * Return: 0 or an errno.
+ */
+int ferry_cdev_init(void)
+{
+	int err;
+
+	err = alloc_chrdev_region(&ferry_devt, 0, FERRY_MAX_DEVICES, "ferry");
+	if (err)
+		return err;
+	err = class_register(&ferry_class);
+	if (err)
+		unregister_chrdev_region(ferry_devt, FERRY_MAX_DEVICES);
+	return err;
+}
+
+/**
+ * ferry_cdev_exit() - undo ferry_cdev_init()
+ */
+void ferry_cdev_exit(void)
+{
+	class_unregister(&ferry_class);
+	unregister_chrdev_region(ferry_devt, FERRY_MAX_DEVICES);
+	ida_destroy(&ferry_ida);
+}
