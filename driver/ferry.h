@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ferry DMA controller: objects of the driver and what they offer each other.
+ *
+ * Calls go down this list, completions come up through ferry_chan.notify:
+ *
+ *	main     the device: resources, reset, power
+ *	cdev     /dev/ferryN: open files, ioctls
+ *	queue    a channel in the hands of an open file
+ *	buf      memory for the device
+ *	window   the table that says what memory a file's channels may touch
+ *	chan     a hardware channel: claim, commands, interrupts
+ *	ring     indices, slots and barriers; knows no device
+ *
+ * Lock order, outermost first. Documentation/ferry/driver.rst says why.
+ *
+ *	ferry_dev.srcu (read)
+ *	ferry_dev.files_lock		closing or unplugging of open files
+ *	ferry_queue.lock		a queue's ring; user memory is accessed under it
+ *	mmap_lock
+ *	ferry_dev.bufs_lock		list and memory of buffers
+ *	ferry_dev.share_lock		claiming of channels
+ *	ferry_wintab.lock		rows, and which channels use them
+ *	ferry_chan.cmd_lock		commands to a channel
+ *	ferry_chan.lock			waiters, interrupts (hard interrupt context)
+ */
+#ifndef FERRY_H
+#define FERRY_H
+
+#include <linux/bitfield.h>
+#include <linux/bits.h>
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/timer.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <linux/ferry.h>
+
+#include "ferry_regs.h"
+#include "ferry_ring.h"
+#include "ferry_window.h"
+
+/* Rows of an open file's window table. Row 0 stays empty: address 0 fails. */
+#define FERRY_FILE_ROWS		1024
+
+struct clk;
+struct dentry;
+struct ferry_dev;
+struct ferry_queue;
+struct reset_control;
+struct vm_area_struct;
+
+/**
+ * struct ferry_caps - the capability registers, taken apart
+ * @version: VERSION
+ * @channels: number of channels, 1 to 64
+ * @ports: number of ports
+ * @lines: number of interrupt lines, 1 to 32
+ * @ops: bit n: operation n is there
+ * @addr_width: bits of a bus address
+ * @min_order: least log2 of the size of a ring
+ * @max_order: greatest log2 of the size of a ring
+ * @rows: most rows of a window table
+ * @max_len: greatest length of an entry, bytes
+ * @reset_us: bound of a reset, microseconds
+ * @stop_us: bound of STOP and WIN_INVALIDATE, microseconds
+ */
+struct ferry_caps {
+	u32 version;
+	u32 channels;
+	u32 ports;
+	u32 lines;
+	u32 ops;
+	u32 addr_width;
+	u32 min_order;
+	u32 max_order;
+	u32 rows;
+	u32 max_len;
+	u32 reset_us;
+	u32 stop_us;
+};
+
+/**
+ * enum ferry_role - what a channel is for; fixed at probe
+ * @FERRY_ROLE_USER: QUEUE_CREATE may claim it
+ * @FERRY_ROLE_RESERVED: dma-channel-mask keeps it for somebody else
+ */
+enum ferry_role {
+	FERRY_ROLE_USER,
+	FERRY_ROLE_RESERVED,
+};
+
+/**
+ * struct ferry_error - what a channel's error registers said
+ * @code: FERRY_ERR_*, 0 for none
+ * @halt: the channel halted
+ * @index: index of the entry
+ * @addr: faulting address
+ */
+struct ferry_error {
+	u8 code;
+	bool halt;
+	u32 index;
+	u64 addr;
+};
+
+/**
+ * struct ferry_waiter - asks a channel for a call of notify
+ * @node: in &ferry_chan.waiters while armed
+ * @target: satisfied when every index before this one has completed
+ */
+struct ferry_waiter {
+	struct list_head node;
+	u32 target;
+};
+
+/**
+ * struct ferry_chan_config - what a channel is started with
+ * @tab: window table
+ * @order: log2 of the number of entries
+ * @weight: quanta in a turn, 1 to 255
+ * @notify: called when a waiter is satisfied or the channel died, in hard
+ *	interrupt or process context with &ferry_chan.lock held; must not sleep
+ * @owner: whose channel it is, given to @notify
+ */
+struct ferry_chan_config {
+	struct ferry_wintab *tab;
+	u32 order;
+	u32 weight;
+	void (*notify)(void *owner);
+	void *owner;
+};
+
+/**
+ * struct ferry_chan - a hardware channel
+ * @fdev: the device
+ * @nr: number
+ * @role: what it is for
+ * @regs: its block of registers
+ * @doorbell: its SQ_TAIL
+ * @uid: who claimed it; stable while it is claimed
+ * @cmd_lock: one command at a time: start, stop, reset, invalidate; protects
+ *	the members up to @lock
+ * @cfg: configuration it was started with
+ * @sq_dma: bus address of the SQ
+ * @cq_dma: bus address of the CQ
+ * @broken: a reset failed; the device may still touch its memory
+ * @released: nobody owns it; if @broken, it still has its memory
+ * @coalesce: value of COALESCE
+ * @tab_node: in &ferry_wintab.chans, under &ferry_wintab.lock
+ * @lock: interrupt state, the members from here on
+ * @ring: the rings; indices are the owner's, memory is there while @live
+ * @live: @ring may be looked at
+ * @dead: halted or reset: nothing will complete any more
+ * @armed: CQ_ARM was written, and its interrupt not seen
+ * @armed_index: last value of CQ_ARM
+ * @late: @watch saw a completion whose interrupt had not come
+ * @waiters: list of struct ferry_waiter
+ * @watch: looks for lost interrupts while there are waiters
+ * @error: why it halted; kept until the next start
+ */
+struct ferry_chan {
+	struct ferry_dev *fdev;
+	u32 nr;
+	enum ferry_role role;
+	void __iomem *regs;
+	void __iomem *doorbell;
+	kuid_t uid;
+
+	struct mutex cmd_lock;
+	struct ferry_chan_config cfg;
+	dma_addr_t sq_dma;
+	dma_addr_t cq_dma;
+	bool broken;
+	bool released;
+	u32 coalesce;
+	struct list_head tab_node;
+
+	spinlock_t lock;
+	struct ferry_ring ring;
+	bool live;
+	bool dead;
+	bool armed;
+	u32 armed_index;
+	bool late;
+	struct list_head waiters;
+	struct timer_list watch;
+	struct ferry_error error;
+};
+
+/**
+ * struct ferry_irq - an interrupt of the platform and the lines behind it
+ * @fdev: the device
+ * @first: first line
+ * @last: last line
+ * @only: number of the one channel that uses it, or -1
+ */
+struct ferry_irq {
+	struct ferry_dev *fdev;
+	u32 first;
+	u32 last;
+	int only;
+};
+
+/**
+ * struct ferry_dev - the device
+ * @dev: class device ferryN; its release frees this structure
+ * @cdev: character device; open files hold it, and so @dev
+ * @parent: platform device; gone after unbind
+ * @id: N of ferryN
+ * @ctrl: control aperture
+ * @clk: optional clock
+ * @reset: optional reset line
+ * @caps: capabilities
+ * @nr_irqs: interrupts in @irqs
+ * @irqs: interrupts
+ * @role_mask: channels of each role
+ * @claimed: channels in use; a bit is set by whoever claims
+ * @chans: channels, caps.channels of them
+ * @srcu: held by every call of user space; see ferry_dev_enter()
+ * @unplugged: the device is gone; set once, then @srcu is synchronised
+ * @files_lock: protects @files, and files against closing and unplugging at once
+ * @files: list of struct ferry_file
+ * @bufs_lock: protects @bufs and the memory of the buffers on it
+ * @bufs: list of struct ferry_buf that have memory
+ * @share_lock: makes counting a user's queues and claiming one step
+ * @max_queues: queues that a user may hold
+ * @recover: tries to reset broken channels
+ * @chans_kobj: sysfs directories of the channels
+ * @debugfs: debugfs directory
+ */
+struct ferry_dev {
+	struct device dev;
+	struct cdev cdev;
+	struct device *parent;
+	int id;
+
+	void __iomem *ctrl;
+	struct clk *clk;
+	struct reset_control *reset;
+	struct ferry_caps caps;
+	u32 nr_irqs;
+	struct ferry_irq irqs[FERRY_MAX_LINES];
+	u64 role_mask[2];
+	DECLARE_BITMAP(claimed, FERRY_MAX_CHANNELS);
+	struct ferry_chan *chans;
+
+	struct srcu_struct srcu;
+	bool unplugged;
+
+	struct mutex files_lock;
+	struct list_head files;
+
+	struct mutex bufs_lock;
+	struct list_head bufs;
+
+	struct mutex share_lock;
+	u32 max_queues;
+
+	struct delayed_work recover;
+	struct kobject *chans_kobj[FERRY_MAX_CHANNELS];
+	struct dentry *debugfs;
+};
+
+/**
+ * struct ferry_file - an open file of /dev/ferryN
+ * @fdev: the device; a reference is held through the cdev
+ * @node: in &ferry_dev.files
+ * @down: what it had was released; under &ferry_dev.files_lock
+ * @tab: window table of all its channels
+ * @queues: struct ferry_queue by handle
+ * @bufs: struct ferry_buf by handle, which is the row of @tab
+ * @wait: readers and pollers
+ * @read_next: handle at which read(2) goes on, so that no queue starves
+ * @anon: owns the address space of the mappings, so that they can be zapped
+ *	without touching those of another open file
+ * @maps_lock: protects @maps
+ * @maps: list of struct ferry_map
+ */
+struct ferry_file {
+	struct ferry_dev *fdev;
+	struct list_head node;
+	bool down;
+	struct ferry_wintab *tab;
+	struct xarray queues;
+	struct xarray bufs;
+	wait_queue_head_t wait;
+	unsigned long read_next;
+	struct file *anon;
+	spinlock_t maps_lock;
+	struct list_head maps;
+};
+
+/**
+ * ferry_major() - major version
+ * @version: VERSION
+ *
+ * Return: the number.
+ */
+static inline u32 ferry_major(u32 version)
+{
+	return FIELD_GET(FERRY_VERSION_MAJOR, version);
+}
+
+/**
+ * ferry_minor() - minor version
+ * @version: VERSION
+ *
+ * Return: the number.
+ */
+static inline u32 ferry_minor(u32 version)
+{
+	return FIELD_GET(FERRY_VERSION_MINOR, version);
+}
+
+/**
+ * ferry_dev_enter() - begin to use a device that may be unbound
+ * @fdev: device
+ * @idx: cookie for ferry_dev_exit()
+ *
+ * Between the two calls everything that probe set up is there. Waiting inside
+ * is allowed if the wait ends when &ferry_dev.unplugged is set.
+ *
+ * Return: false if the device is gone; ferry_dev_exit() must be called anyway.
+ */
+static inline bool ferry_dev_enter(struct ferry_dev *fdev, int *idx)
+{
+	*idx = srcu_read_lock(&fdev->srcu);
+	return !READ_ONCE(fdev->unplugged);
+}
+
+/**
+ * ferry_dev_exit() - end the use of a device
+ * @fdev: device
+ * @idx: cookie of ferry_dev_enter()
+ */
+static inline void ferry_dev_exit(struct ferry_dev *fdev, int idx)
+{
+	srcu_read_unlock(&fdev->srcu, idx);
+}
+
+/* ferry_main.c */
+int ferry_dev_reset(struct ferry_dev *fdev);
+
+/* ferry_cdev.c */
+int ferry_cdev_init(void);
+void ferry_cdev_exit(void);
+struct ferry_dev *ferry_cdev_alloc(struct device *parent);
+int ferry_cdev_add(struct ferry_dev *fdev);
+void ferry_cdev_announce(struct ferry_dev *fdev);
+void ferry_cdev_unplug(struct ferry_dev *fdev);
+
+/* ferry_queue.c */
+long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
+			void __user *arg);
+long ferry_queue_destroy(struct ferry_file *file, struct ferry_queue_handle *cmd);
+long ferry_queue_flush(struct ferry_file *file, struct ferry_queue_handle *cmd);
+long ferry_queue_cancel(struct ferry_file *file, struct ferry_queue_handle *cmd);
+long ferry_queue_submit(struct ferry_file *file, struct ferry_submit *cmd,
+			void __user *arg);
+long ferry_queue_wait(struct ferry_file *file, struct ferry_submit *cmd,
+		      void __user *arg);
+ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonblock);
+__poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
+void ferry_queue_wake_all(struct ferry_file *file);
+void ferry_queue_destroy_all(struct ferry_file *file);
+
+/* ferry_buf.c */
+long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
+		     void __user *arg);
+long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd);
+int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
+void ferry_buf_zap(struct ferry_file *file);
+void ferry_buf_free_all(struct ferry_file *file);
+void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet);
+
+/* ferry_chan.c */
+void ferry_chan_init(struct ferry_chan *chan, struct ferry_dev *fdev, u32 nr,
+		     void __iomem *doorbell);
+struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid);
+u32 ferry_chan_held(struct ferry_dev *fdev, kuid_t uid);
+int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cfg);
+void ferry_chan_release(struct ferry_chan *chan);
+int ferry_chan_cancel(struct ferry_chan *chan);
+int ferry_chan_invalidate(struct ferry_chan *chan, u32 row);
+int ferry_chan_suspend(struct ferry_chan *chan);
+void ferry_chan_resume(struct ferry_chan *chan);
+void ferry_chan_recover(struct work_struct *work);
+void ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
+int ferry_chan_set_coalesce(struct ferry_chan *chan, u32 count, u32 usecs);
+
+/* ferry_irq.c */
+int ferry_chan_done(struct ferry_chan *chan, u32 target, const void *owner);
+int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target,
+		   const void *owner);
+void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter);
+void ferry_chan_rearm(struct ferry_chan *chan);
+void ferry_chan_kill(struct ferry_chan *chan);
+void ferry_chan_orphan(struct ferry_chan *chan);
+void ferry_chan_watch(struct timer_list *timer);
+irqreturn_t ferry_irq_handler(int irq, void *data);
+
+/* ferry_error.c */
+const char *ferry_error_name(u32 code);
+void ferry_error_decode(struct ferry_error *error, u32 status, u32 index, u32 lo, u32 hi);
+void ferry_error_read(struct ferry_chan *chan, struct ferry_error *error);
+
+/* ferry_sysfs.c */
+extern const struct attribute_group *ferry_dev_groups[];
+int ferry_sysfs_add(struct ferry_dev *fdev);
+void ferry_sysfs_remove(struct ferry_dev *fdev);
+
+/* ferry_debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void ferry_debugfs_init(void);
+void ferry_debugfs_exit(void);
+void ferry_debugfs_add(struct ferry_dev *fdev);
+void ferry_debugfs_remove(struct ferry_dev *fdev);
+#else
+static inline void ferry_debugfs_init(void) { }
+static inline void ferry_debugfs_exit(void) { }
+static inline void ferry_debugfs_add(struct ferry_dev *fdev) { }
+static inline void ferry_debugfs_remove(struct ferry_dev *fdev) { }
+#endif
+
+#endif /* FERRY_H */
