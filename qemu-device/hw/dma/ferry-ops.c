@@ -1,0 +1,249 @@
+/*
+ * Ferry DMA controller: executing operations
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * An entry is executed in chunks of at most 16 KiB, and a chunk in pieces that
+ * are contiguous in host memory on both sides. Between two pieces everything
+ * that is known of the progress is in FerryOp, so that the entry can be
+ * suspended, cancelled or migrated there.
+ *
+ * A COPY onto a later part of its own source runs from the end. Its CRC then
+ * grows at the front: op.crc is that of the bytes done by themselves, and is
+ * joined to what goes before by combining.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "ferry-crc32c.h"
+#include "ferry-internal.h"
+
+/* The least page, and so what is contiguous in every window and on the bus */
+#define FERRY_BACK_BYTES        4096
+
+const FerryOpInfo ferry_op_info[] = {
+    [FERRY_OP_NOP] = { },
+    [FERRY_OP_COPY] = { .src_perm = FERRY_ROW_FLAGS_READ,
+                        .dst_perm = FERRY_ROW_FLAGS_WRITE },
+    [FERRY_OP_FILL] = { .dst_perm = FERRY_ROW_FLAGS_WRITE },
+    [FERRY_OP_CRC32C] = { .src_perm = FERRY_ROW_FLAGS_READ, .crc = true },
+    [FERRY_OP_COPY_CRC32C] = { .src_perm = FERRY_ROW_FLAGS_READ,
+                               .dst_perm = FERRY_ROW_FLAGS_WRITE,
+                               .crc = true },
+    [FERRY_OP_COMPARE] = { .src_perm = FERRY_ROW_FLAGS_READ,
+                           .dst_perm = FERRY_ROW_FLAGS_READ },
+};
+
+/* Whether it has to run from the end, for dst to get what src held before */
+static bool ferry_op_backward(FerryChannel *c)
+{
+    FerryOp *op = &c->op;
+    bool one = (c->config & FERRY_CHAN_CONFIG_BYPASS) ||
+               op->src >> FERRY_ADDR_WINDOW_SHIFT ==
+               op->dst >> FERRY_ADDR_WINDOW_SHIFT;
+
+    return (op->code == FERRY_OP_COPY || op->code == FERRY_OP_COPY_CRC32C) &&
+           one && op->dst > op->src && op->dst - op->src < op->len;
+}
+
+/* Whether a running entry needs a row that is being invalidated */
+bool ferry_op_uses(FerryChannel *c, uint32_t inval)
+{
+    const FerryOpInfo *info = &ferry_op_info[c->op.code];
+    uint32_t window = ferry_get(inval, FERRY_CHAN_WIN_INVALIDATE_ROW);
+
+    if (c->config & FERRY_CHAN_CONFIG_BYPASS) {
+        return false;
+    }
+    return (inval & FERRY_CHAN_WIN_INVALIDATE_ALL) ||
+           (info->src_perm && c->op.src >> FERRY_ADDR_WINDOW_SHIFT == window) ||
+           (info->dst_perm && c->op.dst >> FERRY_ADDR_WINDOW_SHIFT == window);
+}
+
+/* Byte k of dst is byte k mod 8 of the pattern. */
+static void ferry_fill(uint8_t *host, uint32_t len, uint64_t pattern,
+                       uint32_t k)
+{
+    uint8_t raw[8];
+
+    pattern = ror64(pattern, 8 * (k % 8));
+    for (; len >= sizeof(pattern); len -= sizeof(pattern)) {
+        stq_le_p(host, pattern);
+        host += sizeof(pattern);
+    }
+    stq_le_p(raw, pattern);
+    memcpy(host, raw, len);
+}
+
+static uint32_t ferry_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+    uint32_t k = 0;
+
+    if (memcmp(a, b, len) == 0) {
+        return len;
+    }
+    /* It is the guest's memory: there may be no difference any more. */
+    while (k < len && a[k] == b[k]) {
+        k++;
+    }
+    return k;
+}
+
+/*
+ * Map the next piece of both operands, the last byte of it where it runs from
+ * the end. All tables are read first, since a piece is only good together with
+ * the one that was mapped right before it. Returns its length, 0 on failure.
+ */
+static uint32_t ferry_op_map(FerryChannel *c, bool back, FerryPiece *src,
+                             FerryPiece *dst, FerryFailure *why)
+{
+    FerryOp *op = &c->op;
+    const FerryOpInfo *info = &ferry_op_info[op->code];
+    uint32_t off = back ? op->len - op->done - 1 : op->done;
+    uint32_t len = back ? 1 : op->paid;
+    FerryAccess dst_kind = info->dst_perm == FERRY_ROW_FLAGS_WRITE
+                           ? FERRY_ACCESS_WRITE : FERRY_ACCESS_READ;
+    hwaddr src_bus, dst_bus;
+
+    if ((info->src_perm &&
+         !ferry_window_translate(c, op->src, off, info->src_perm, &len,
+                                 &src_bus, why)) ||
+        (info->dst_perm &&
+         !ferry_window_translate(c, op->dst, off, info->dst_perm, &len,
+                                 &dst_bus, why))) {
+        return 0;
+    }
+    why->code = FERRY_ERR_DMA_ABORT;
+    if (info->src_perm) {
+        why->addr = src_bus;
+        if (!ferry_dma_map(c, src_bus, len, FERRY_ACCESS_READ, src)) {
+            return 0;
+        }
+        len = src->len;
+    }
+    if (info->dst_perm) {
+        why->addr = dst_bus;
+        if (!ferry_dma_map(c, dst_bus, len, dst_kind, dst)) {
+            return 0;
+        }
+        len = dst->len;
+    }
+    why->code = FERRY_OK;
+    why->addr = 0;
+    return len;
+}
+
+/* Widen a piece from its last byte to what is contiguous before it. */
+static uint32_t ferry_piece_room(const FerryPiece *piece)
+{
+    return MIN(piece->bus % FERRY_BACK_BYTES, piece->bus - piece->seg->base) + 1;
+}
+
+static void ferry_piece_widen(FerryPiece *piece, uint32_t len)
+{
+    piece->bus -= len - 1;
+    piece->host -= len - 1;
+}
+
+static void ferry_op_advance(FerryChannel *c, uint32_t len)
+{
+    c->op.done += len;
+    c->op.paid -= len;
+    c->ferry->quantum_left -= len;
+    qatomic_set_u64(&c->bytes, c->bytes + len);
+}
+
+/* Move one piece; false if the operation is over. */
+static bool ferry_op_piece(FerryChannel *c, FerryResult *r)
+{
+    FerryOp *op = &c->op;
+    bool back = ferry_op_backward(c);
+    FerryPiece src, dst;
+    uint32_t len = ferry_op_map(c, back, &src, &dst, &r->why);
+    uint32_t equal;
+
+    if (!len) {
+        return false;
+    }
+    /* The tables may have used up the quantum; they are cached by now. */
+    if (c->ferry->quantum_left <= 0) {
+        return true;
+    }
+    if (back) {
+        len = MIN(op->paid, MIN(ferry_piece_room(&src),
+                                ferry_piece_room(&dst)));
+        ferry_piece_widen(&src, len);
+        ferry_piece_widen(&dst, len);
+    }
+
+    switch (op->code) {
+    case FERRY_OP_FILL:
+        ferry_fill(dst.host, len, op->arg, op->done);
+        ferry_dma_dirty(&dst, len);
+        break;
+    case FERRY_OP_COMPARE:
+        equal = ferry_equal(src.host, dst.host, len);
+        ferry_op_advance(c, equal);
+        if (equal < len) {
+            r->flags = FERRY_CQE_MISMATCH;
+            r->result = dst.host[equal] << 8 | src.host[equal];
+            return false;
+        }
+        return true;
+    case FERRY_OP_CRC32C:
+    case FERRY_OP_COPY_CRC32C:
+        /* Before the move, which may write over the source */
+        if (back) {
+            op->crc = ferry_crc32c_combine(ferry_crc32c(0, src.host, len),
+                                           op->crc, op->done);
+        } else {
+            op->crc = ferry_crc32c(op->crc, src.host, len);
+        }
+        if (op->code == FERRY_OP_CRC32C) {
+            break;
+        }
+        /* fall through */
+    case FERRY_OP_COPY:
+        memmove(dst.host, src.host, len);
+        ferry_dma_dirty(&dst, len);
+        break;
+    }
+    ferry_op_advance(c, len);
+    return true;
+}
+
+void ferry_op_begin(FerryChannel *c)
+{
+    c->op.active = true;
+    c->op.hung = false;
+    c->op.done = 0;
+    c->op.paid = 0;
+    c->op.crc = ferry_op_backward(c) ? 0 : c->op.arg;
+}
+
+/* Execute a chunk of the running entry. */
+FerryStep ferry_op_step(FerryChannel *c, FerryResult *r)
+{
+    FerryOp *op = &c->op;
+
+    if (!op->paid && op->done < op->len) {
+        op->paid = MIN(FERRY_CHUNK, op->len - op->done);
+        if (!ferry_timing_pay(c->ferry, op->paid)) {
+            return FERRY_STEP_WAIT;
+        }
+    }
+    while (op->paid && c->ferry->quantum_left > 0) {
+        if (!ferry_op_piece(c, r)) {
+            return FERRY_STEP_DONE;
+        }
+    }
+    if (op->done < op->len) {
+        return FERRY_STEP_AGAIN;
+    }
+    if (ferry_op_info[op->code].crc) {
+        r->result = ferry_op_backward(c)
+                    ? ferry_crc32c_combine(op->arg, op->crc, op->len)
+                    : op->crc;
+    }
+    return FERRY_STEP_DONE;
+}
