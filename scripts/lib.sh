@@ -16,10 +16,11 @@ say() { printf '%s: %s\n' "$me" "$*" >&2; }
 die() { say "$@"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Only one process at a time works on the named part of the cache.
+# lock NAME [DIR]: only one process at a time works on the named part of DIR, by default the cache.
 lock() {
-	mkdir -p "$cache" || die "cannot write $cache; set FERRY_CACHE to a directory that can be written"
-	exec 9>"$cache/.lock-$1"
+	local dir=${2:-$cache}
+	mkdir -p "$dir" || die "cannot write $dir; for the cache, FERRY_CACHE names another place"
+	exec 9>"$dir/.lock-$1"
 	flock -n 9 || { say "waiting for another process that works on $1"; flock 9; }
 }
 
