@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels that the driver builds for, 6.12 and later.
+ * Kbuild looks which one it is, by what the kernel has and not by its number.
+ */
+#ifndef FERRY_COMPAT_H
+#define FERRY_COMPAT_H
+
+#include <linux/module.h>
+
+/* From 6.13 on a namespace is a string; not needed once 6.12 is gone. */
+#ifdef FERRY_HAVE_STRING_NS
+#define FERRY_IMPORT_NS(_ns)	MODULE_IMPORT_NS(#_ns)
+#else
+#define FERRY_IMPORT_NS(_ns)	MODULE_IMPORT_NS(_ns)
+#endif
+
+#endif /* FERRY_COMPAT_H */
