@@ -135,7 +135,7 @@ static int ferry_request_irqs(struct ferry_dev *fdev, struct platform_device *pd
 	u32 lines = fdev->caps.lines;
 	struct device *dev = &pdev->dev;
 	struct ferry_irq *fi;
-	char name[8];
+	char name[16];
 	int count, irq, err;
 	u32 i;
 
