@@ -61,10 +61,10 @@ static void print_text(const struct options *opt,
 	printf("%-12s%s\n", "device", opt->device);
 	printf("%-12s%u.%u\n", "version", info->version >> 16,
 	       info->version & 0xffff);
-	printf("%-12s", "operations");
+	printf("%-11s", "operations");
 	for (op = 0; op < 32; op++)
 		if (info->ops & 1U << op && ferry_op_name(op))
-			printf("%s ", ferry_op_name(op));
+			printf(" %s", ferry_op_name(op));
 	putchar('\n');
 	printf("%-12s%u, on %u interrupt line%s, %u port%s\n", "channels",
 	       info->channels, info->lines, info->lines == 1 ? "" : "s",
