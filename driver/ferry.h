@@ -279,6 +279,7 @@ struct ferry_dev {
  * @down: what it had was released; under &ferry_dev.files_lock
  * @tab: window table of all its channels
  * @queues: struct ferry_queue by handle
+ * @next_queue: where the next handle is looked for
  * @bufs: struct ferry_buf by handle, which is the row of @tab
  * @wait: readers and pollers
  * @read_next: handle at which read(2) goes on, so that no queue starves
@@ -293,6 +294,7 @@ struct ferry_file {
 	bool down;
 	struct ferry_wintab *tab;
 	struct xarray queues;
+	u32 next_queue;
 	struct xarray bufs;
 	wait_queue_head_t wait;
 	unsigned long read_next;

@@ -129,9 +129,10 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	INIT_LIST_HEAD(&queue->reader.node);
 	cfg.owner = queue;
 
-	err = xa_alloc(&file->queues, &queue->handle, XA_ZERO_ENTRY, xa_limit_31b,
-		       GFP_KERNEL_ACCOUNT);
-	if (err)
+	/* Cyclic, so that a handle that is not up to date does not mean another queue. */
+	err = xa_alloc_cyclic(&file->queues, &queue->handle, XA_ZERO_ENTRY, xa_limit_31b,
+			      &file->next_queue, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
 		goto err_put;
 	queue->chan = ferry_chan_claim(fdev, current_uid());
 	if (IS_ERR(queue->chan)) {
@@ -443,7 +444,7 @@ long ferry_queue_submit(struct ferry_file *file, struct ferry_submit *cmd, void 
 long ferry_queue_wait(struct ferry_file *file, struct ferry_submit *cmd, void __user *arg)
 {
 	if (cmd->nr_sqes)
-		return -EINVAL;
+		return -EOPNOTSUPP;
 	return ferry_queue_transfer(file, cmd, arg, false);
 }
 

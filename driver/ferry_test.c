@@ -343,7 +343,8 @@ static void window_row_zero_is_never_granted(struct kunit *test)
 	ferry_wintab_fini(&wt->tab);
 }
 
-static void window_revoked_row_is_used_again(struct kunit *test)
+/* An address that is not up to date must not mean other memory at once. */
+static void window_revoked_row_is_used_again_as_late_as_possible(struct kunit *test)
 {
 	struct window_test *wt = test->priv;
 
@@ -351,7 +352,11 @@ static void window_revoked_row_is_used_again(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, window_test_grant(wt, 2), 0);
 	ferry_window_revoke(&wt->tab, &wt->win[1]);
 	KUNIT_ASSERT_EQ(test, window_test_grant(wt, 3), 0);
-	KUNIT_EXPECT_EQ(test, wt->win[3].row, 1);
+	KUNIT_EXPECT_EQ(test, wt->win[3].row, 3);
+	KUNIT_ASSERT_EQ(test, window_test_grant(wt, 1), 0);
+	KUNIT_EXPECT_EQ(test, wt->win[1].row, 1);
+	KUNIT_EXPECT_EQ(test, window_test_grant(wt, 0), -ENOSPC);
+	ferry_window_revoke(&wt->tab, &wt->win[1]);
 	ferry_window_revoke(&wt->tab, &wt->win[2]);
 	ferry_window_revoke(&wt->tab, &wt->win[3]);
 	ferry_wintab_fini(&wt->tab);
@@ -380,7 +385,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(window_empty_to_granted_describes_before_valid),
 	KUNIT_CASE(window_granted_to_empty_invalidates_before_release),
 	KUNIT_CASE(window_row_zero_is_never_granted),
-	KUNIT_CASE(window_revoked_row_is_used_again),
+	KUNIT_CASE(window_revoked_row_is_used_again_as_late_as_possible),
 	KUNIT_CASE(window_stuck_is_kept_until_the_table_goes),
 	{ }
 };

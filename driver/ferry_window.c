@@ -212,12 +212,15 @@ int ferry_window_grant(struct ferry_wintab *tab, struct ferry_window *win,
 	u32 nr;
 
 	mutex_lock(&tab->lock);
-	nr = find_first_zero_bit(tab->used, tab->count);
+	nr = find_next_zero_bit(tab->used, tab->count, tab->next);
+	if (nr >= tab->count)
+		nr = find_first_zero_bit(tab->used, tab->count);
 	if (nr >= tab->count) {
 		mutex_unlock(&tab->lock);
 		return -ENOSPC;
 	}
 	__set_bit(nr, tab->used);
+	tab->next = nr + 1;
 	win->row = nr;
 
 	row = &tab->rows[nr];

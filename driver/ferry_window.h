@@ -69,6 +69,8 @@ struct ferry_window {
  * @count: how many
  * @lock: protects the members below and the rows
  * @used: bit n: row n is in use
+ * @next: where the next row is looked for, so that an address that is not up to date
+ *	does not mean other memory at once
  * @chans: channels that were started with the table
  * @stuck: windows that could not be revoked
  */
@@ -82,6 +84,7 @@ struct ferry_wintab {
 
 	struct mutex lock;
 	unsigned long *used;
+	u32 next;
 	struct list_head chans;
 	struct list_head stuck;
 };
