@@ -139,8 +139,15 @@ static bool ferry_fault_parse(FerryFault *f, const char *text, Error **errp)
     *f = (FerryFault) {
         .kind = kind, .access = -1, .chan = -1, .nth = 1, .count = 1,
     };
-    item = part[1] ? g_strsplit(part[1], ",", -1) : NULL;
-    for (i = 0; item && item[i]; i++) {
+    if (!part[1]) {
+        return true;
+    }
+    item = g_strsplit(part[1], ",", -1);
+    if (!item[0]) {
+        error_setg(errp, "'%s' has no KEY=VALUE", text);
+        return false;
+    }
+    for (i = 0; item[i]; i++) {
         if (!ferry_fault_parse_key(f, item[i], errp)) {
             return false;
         }

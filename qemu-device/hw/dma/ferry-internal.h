@@ -289,6 +289,9 @@ static inline bool ferry_addr_fits(FerryState *s, uint64_t addr, uint64_t len)
 /* ferry.c: the device */
 void ferry_chan_reset(FerryChannel *c);
 void ferry_reset(FerryState *s);
+
+/* ferry-vmstate.c: migration */
+extern const VMStateDescription vmstate_ferry;
 extern const VMStateDescription vmstate_ferry_fault;
 
 /* ferry-regs.c: registers */

@@ -116,6 +116,10 @@ static void ferry_chan_cmd(FerryChannel *c, uint32_t value)
         break;
     case FERRY_CHAN_CMD_RESET:
         trace_ferry_reset(c->index, c->state);
+        if (c->state == FERRY_STATE_RESETTING &&
+            c->cmd_ns[FERRY_CMD_RESET] != FERRY_STUCK) {
+            break;
+        }
         qatomic_set(&c->state, FERRY_STATE_RESETTING);
         c->cmd_ns[FERRY_CMD_STOP] = FERRY_NONE;
         ferry_chan_command(c, FERRY_CMD_RESET, FERRY_FAULT_STUCK_RESET);
@@ -303,8 +307,8 @@ static bool ferry_chan_write_config(FerryChannel *c, uint32_t reg,
 
 static void ferry_chan_write(FerryChannel *c, uint32_t reg, uint32_t value)
 {
-    /* Nothing but STATUS can be relied upon, and RESET is under way. */
-    if (c->state == FERRY_STATE_RESETTING) {
+    /* Nothing but STATUS can be relied upon; one may only try again. */
+    if (c->state == FERRY_STATE_RESETTING && reg != FERRY_CHAN_CMD) {
         return;
     }
     if (ferry_chan_write_config(c, reg, value)) {

@@ -11,6 +11,7 @@
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/module.h"
+#include "qemu/units.h"
 #include "hw/irq.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
@@ -124,6 +125,8 @@ static bool ferry_check_properties(FerryState *s, Error **errp)
     } else if (s->latency_ns > NANOSECONDS_PER_SECOND) {
         error_setg(errp, "'latency-ns' must be at most %lld",
                    NANOSECONDS_PER_SECOND);
+    } else if (s->bandwidth > EiB) {
+        error_setg(errp, "'bandwidth' must be at most 1 EiB/s");
     } else if (s->iothread && s->bandwidth) {
         error_setg(errp, "'bandwidth' is of virtual time, and does not go with "
                    "'iothread'");
@@ -217,6 +220,7 @@ static void ferry_class_init(ObjectClass *oc, void *data)
     dc->realize = ferry_realize;
     dc->unrealize = ferry_unrealize;
     device_class_set_props(dc, ferry_properties);
+    dc->vmsd = &vmstate_ferry;
     rc->phases.hold = ferry_reset_hold;
     rc->phases.exit = ferry_reset_exit;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
