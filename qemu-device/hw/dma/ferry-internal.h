@@ -74,6 +74,17 @@ static inline uint32_t ferry_put(uint32_t value, uint32_t mask)
     return (value << ctz32(mask)) & mask;
 }
 
+/* Where one register of a pair is in its 64-bit value */
+static inline uint32_t ferry_half(uint64_t value, bool hi)
+{
+    return value >> (hi ? 32 : 0);
+}
+
+static inline void ferry_set_half(uint64_t *value, bool hi, uint32_t half)
+{
+    *value = deposit64(*value, hi ? 32 : 0, 32, half);
+}
+
 /* What a DMA access is for; also what a fault can be injected into. */
 typedef enum FerryAccess {
     FERRY_ACCESS_SQ,
@@ -294,9 +305,13 @@ void ferry_reset(FerryState *s);
 extern const VMStateDescription vmstate_ferry;
 extern const VMStateDescription vmstate_ferry_fault;
 
-/* ferry-regs.c: registers */
+/* ferry-regs.c: the apertures and the global registers */
 extern const MemoryRegionOps ferry_ctrl_ops;
 extern const MemoryRegionOps ferry_doorbell_ops;
+
+/* ferry-chan.c: the registers of a channel, with the lock */
+bool ferry_chan_read(FerryChannel *c, uint32_t reg, uint32_t *value);
+void ferry_chan_write(FerryChannel *c, uint32_t reg, uint32_t value);
 uint32_t ferry_chan_bad_config(FerryChannel *c);
 
 /* ferry-irq.c: interrupts and the error latch; all but update with the lock */
