@@ -91,64 +91,59 @@ static bool done(struct transfer *transfer, struct slot *slot,
 		 const struct ferry_cqe *cqe)
 {
 	struct copy *copy = transfer->data;
-	uint32_t crc = ferry_cqe_result(cqe);
-	uint32_t soft;
 
-	if (transfer->opt->verify) {
-		soft = ferry_crc32c(0, slot->src->addr, slot->len);
-		if (soft != crc)
-			die("%s: the device's CRC of %u bytes at byte %ju is 0x%08x, the CPU's is 0x%08x",
-			    copy->src.name, slot->len,
-			    (uintmax_t)slot->offset, crc, soft);
-	}
+	if (transfer->opt->verify)
+		check_crc(slot, cqe);
 	if (copy->want_crc)
-		copy->crc = ferry_crc32c_combine(copy->crc, crc, slot->len);
+		copy->crc = ferry_crc32c_combine(copy->crc,
+						 ferry_cqe_result(cqe),
+						 slot->len);
 	file_write(&copy->dst, slot->dst->addr, slot->len);
 	return true;
 }
 
 static const struct transfer_ops copy_ops = { load, prep, done };
 
-/* DST, read again, has the device's CRC, and SRC's bytes if it has them still. */
-static void read_back(struct copy *copy)
-{
-	bool both = file_can_reread(&copy->src);
-	size_t block = 1 << 20, n;
-	struct file src, dst;
-	uint32_t crc = 0;
-	uint64_t at = 0;
-	char *a, *b;
+/* What DST is checked against as it is read back. */
+struct check {
+	bool bytes;		/* SRC can be read again */
+	struct file src;
+	uint32_t crc;
+	char block[READ_BACK_BLOCK];
+};
 
-	a = malloc(block);
-	b = malloc(block);
-	if (!a || !b)
-		die("not enough memory to verify");
-	file_read_back(&dst, copy->paths[1], &copy->dst);
-	if (both && !file_open_source(&src, copy->paths[0], copy->dst.done))
-		die("cannot verify %s without reading %s again", dst.name,
-		    copy->src.name);
-	progress_start(&copy->opt, "verify", copy->dst.done);
-	while ((n = file_read(&dst, b, block)) != 0) {
-		crc = ferry_crc32c(crc, b, n);
-		if (both && (file_read(&src, a, n) != n || memcmp(a, b, n)))
-			die("%s differs from %s between byte %ju and %ju",
-			    dst.name, src.name, (uintmax_t)at,
-			    (uintmax_t)(at + n));
-		at += n;
-		progress_update(at);
-	}
-	progress_end(at);
-	if (at != copy->dst.done)
-		die("%s has only %ju of the %ju bytes that were written to it",
-		    dst.name, (uintmax_t)at, (uintmax_t)copy->dst.done);
-	if (crc != copy->crc)
+static void check_block(void *data, const struct file *dst,
+			const uint8_t *bytes, size_t len)
+{
+	struct check *check = data;
+
+	check->crc = ferry_crc32c(check->crc, bytes, len);
+	if (!check->bytes)
+		return;
+	if (file_read(&check->src, check->block, len) != len ||
+	    memcmp(check->block, bytes, len))
+		die("%s differs from %s between byte %ju and %ju", dst->name,
+		    check->src.name, (uintmax_t)(dst->done - len),
+		    (uintmax_t)dst->done);
+}
+
+/* DST has the device's CRC, and SRC's bytes if it still has them. */
+static void verify_dst(struct copy *copy)
+{
+	static struct check check;
+
+	check.bytes = file_can_reread(&copy->src);
+	if (check.bytes && !file_open_source(&check.src, copy->paths[0],
+					     copy->dst.done))
+		die("cannot verify %s without reading %s again",
+		    copy->dst.name, copy->src.name);
+	file_read_back(&copy->opt, copy->paths[1], &copy->dst, check_block,
+		       &check);
+	if (check.crc != copy->crc)
 		die("the CRC of %s is 0x%08x, and that of what was copied is 0x%08x",
-		    dst.name, crc, copy->crc);
-	file_close(&dst);
-	if (both)
-		file_close(&src);
-	free(a);
-	free(b);
+		    copy->dst.name, check.crc, copy->crc);
+	if (check.bytes)
+		file_close(&check.src);
 }
 
 static void report(const struct copy *copy, const struct transfer *transfer)
@@ -196,7 +191,7 @@ int cmd_copy(int argc, char **argv)
 	transfer_run(&transfer);
 	progress_end(transfer.bytes);
 	if (copy.opt.verify)
-		read_back(&copy);
+		verify_dst(&copy);
 	file_close(&copy.dst);
 	file_close(&copy.src);
 	transfer_close(&transfer);

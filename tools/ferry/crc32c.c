@@ -68,17 +68,11 @@ static bool done(struct transfer *transfer, struct slot *slot,
 		 const struct ferry_cqe *cqe)
 {
 	struct crc *crc = transfer->data;
-	uint32_t result = ferry_cqe_result(cqe);
-	uint32_t soft;
 
-	if (transfer->opt->verify) {
-		soft = ferry_crc32c(0, slot->src->addr, slot->len);
-		if (soft != result)
-			die("%s: the device's CRC of %u bytes at byte %ju is 0x%08x, the CPU's is 0x%08x",
-			    crc->file.name, slot->len,
-			    (uintmax_t)slot->offset, result, soft);
-	}
-	crc->crc = ferry_crc32c_combine(crc->crc, result, slot->len);
+	if (transfer->opt->verify)
+		check_crc(slot, cqe);
+	crc->crc = ferry_crc32c_combine(crc->crc, ferry_cqe_result(cqe),
+					slot->len);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "file.h"
+#include "progress.h"
 
 static bool is_dash(const char *path)
 {
@@ -122,15 +123,32 @@ void file_write(struct file *file, const void *data, size_t len)
 	file->done += len;
 }
 
-void file_read_back(struct file *file, const char *path,
-		    const struct file *written)
+void file_read_back(const struct options *opt, const char *path,
+		    const struct file *written,
+		    void (*check)(void *data, const struct file *file,
+				  const uint8_t *bytes, size_t len),
+		    void *data)
 {
+	static uint8_t block[READ_BACK_BLOCK];
+	struct file file;
+	size_t n;
+
 	/* Only clean pages can be dropped; the medium is read where they are. */
 	if (fsync(written->fd) < 0 && errno != EINVAL)
 		die("cannot write %s: %s", written->name, strerror(errno));
 	posix_fadvise(written->fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (!file_open_source(file, path, written->done))
+	if (!file_open_source(&file, path, written->done))
 		die("cannot verify %s without reading it", written->name);
+	progress_start(opt, "verify", written->done);
+	while ((n = file_read(&file, block, sizeof(block))) != 0) {
+		check(data, &file, block, n);
+		progress_update(file.done);
+	}
+	progress_end(file.done);
+	if (file.done != written->done)
+		die("%s has only %ju of the %ju bytes that were written to it",
+		    file.name, (uintmax_t)file.done, (uintmax_t)written->done);
+	file_close(&file);
 }
 
 void file_close(struct file *file)

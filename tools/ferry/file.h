@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct options;
+
 /**
  * struct file - an open file
  * @name: for messages
@@ -43,9 +45,18 @@ size_t file_read(struct file *file, void *data, size_t len);
 /* file_write() - all of it; or dies */
 void file_write(struct file *file, const void *data, size_t len);
 
-/* file_read_back() - from the medium if it can be, to check it; or dies */
-void file_read_back(struct file *file, const char *path,
-		    const struct file *written);
+/*
+ * file_read_back() - read all of @written again, from the medium if it can be
+ *
+ * @check gets it in pieces of READ_BACK_BLOCK bytes at most; the done of its
+ * file counts them. Dies if less is there than was written.
+ */
+#define READ_BACK_BLOCK	(1 << 20)
+void file_read_back(const struct options *opt, const char *path,
+		    const struct file *written,
+		    void (*check)(void *data, const struct file *file,
+				  const uint8_t *bytes, size_t len),
+		    void *data);
 
 /* file_close() - dies if that shows that data were lost */
 void file_close(struct file *file);

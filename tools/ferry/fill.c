@@ -132,29 +132,10 @@ static bool done(struct transfer *transfer, struct slot *slot,
 
 static const struct transfer_ops fill_ops = { load, prep, done };
 
-static void read_back(struct fill *fill)
+static void check_block(void *data, const struct file *dst,
+			const uint8_t *bytes, size_t len)
 {
-	size_t block = 1 << 20, n;
-	struct file dst;
-	uint64_t at = 0;
-	uint8_t *data;
-
-	data = malloc(block);
-	if (!data)
-		die("not enough memory to verify");
-	file_read_back(&dst, fill->path, &fill->dst);
-	progress_start(&fill->opt, "verify", fill->dst.done);
-	while ((n = file_read(&dst, data, block)) != 0) {
-		check(fill, dst.name, data, n, at);
-		at += n;
-		progress_update(at);
-	}
-	progress_end(at);
-	if (at != fill->dst.done)
-		die("%s has only %ju of the %ju bytes that were written to it",
-		    dst.name, (uintmax_t)at, (uintmax_t)fill->dst.done);
-	file_close(&dst);
-	free(data);
+	check(data, dst->name, bytes, len, dst->done - len);
 }
 
 int cmd_fill(int argc, char **argv)
@@ -175,7 +156,8 @@ int cmd_fill(int argc, char **argv)
 	transfer_run(&transfer);
 	progress_end(transfer.bytes);
 	if (fill.opt.verify)
-		read_back(&fill);
+		file_read_back(&fill.opt, fill.path, &fill.dst, check_block,
+			       &fill);
 	file_close(&fill.dst);
 	transfer_close(&transfer);
 

@@ -206,6 +206,16 @@ out:
 	transfer->seconds += now() - start;
 }
 
+void check_crc(const struct slot *slot, const struct ferry_cqe *cqe)
+{
+	uint32_t crc = ferry_crc32c(0, slot->src->addr, slot->len);
+
+	if (crc != ferry_cqe_result(cqe))
+		die("the device's CRC of %u bytes at byte %ju is 0x%08x, the CPU's is 0x%08x",
+		    slot->len, (uintmax_t)slot->offset, ferry_cqe_result(cqe),
+		    crc);
+}
+
 static double mb_per_s(const struct transfer *transfer)
 {
 	if (transfer->seconds <= 0)

@@ -84,6 +84,9 @@ void transfer_run(struct transfer *transfer);
 
 void transfer_close(struct transfer *transfer);
 
+/* check_crc() - die unless the CPU finds the device's CRC of @slot's source */
+void check_crc(const struct slot *slot, const struct ferry_cqe *cqe);
+
 /* transfer_json() - members with the statistics */
 void transfer_json(const struct transfer *transfer);
 
