@@ -190,7 +190,7 @@ static void start_channel(void)
 static void wait_for(uint32_t index)
 {
 	const struct ferry_cqe *cqe = (void *)(ram + CQ_OFFSET);
-	struct timespec pause = { .tv_nsec = 5000 };
+	struct timespec pause = { .tv_nsec = 50000 };
 	double start = now();
 
 	cqe += index % RING;
