@@ -225,9 +225,7 @@ static void measure_ferry(bool sleep)
 	const char *crc32c = sleep ? "ferry.ioctl.crc32c.sleep" : "ferry.ioctl.crc32c";
 	int module = open("/ferry.ko", O_RDONLY | O_CLOEXEC);
 
-	if (module < 0)
-		return;
-	if (syscall(SYS_finit_module, module, "", 0))
+	if (module < 0 || syscall(SYS_finit_module, module, "", 0))
 		finish("FAIL: ferry.ko does not load: %m");
 	ferry_fd = open("/dev/ferry0", O_RDWR);
 	if (ferry_fd < 0)

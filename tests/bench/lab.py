@@ -64,9 +64,8 @@ def build_guest():
     root.mkdir()
     command(CROSS + 'gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-march=armv8-a+crc',
             '-I', TOP / 'driver/uapi', '-o', root / 'init', HERE / 'guest-bench.c')
-    module = BUILD / 'fast/driver/ferry.ko'
-    if module.exists():
-        shutil.copyfile(module, root / 'ferry.ko')
+    command(TOP / 'scripts/build-driver', 'fast')
+    shutil.copyfile(BUILD / 'fast/driver/ferry.ko', root / 'ferry.ko')
     names = sorted(p.name for p in root.iterdir())
     for path in [root, *root.iterdir()]:
         path.chmod(0o755)
@@ -77,16 +76,10 @@ def build_guest():
 
 
 def qemu():
-    return os.environ.get('QEMU') or BUILD / 'qemu-plain/qemu-system-aarch64'
-
-
-def has_model():
-    return '"ferry"' in command(qemu(), '-M', 'virt', '-device', 'help')
-
-
-def has_ferry():
-    """Whether the emulator has the model and the guest the driver."""
-    return has_model() and (OUT / 'root/ferry.ko').exists()
+    path = Path(os.environ.get('QEMU') or BUILD / 'qemu-plain/qemu-system-aarch64')
+    if not path.exists():
+        raise BenchError(f'no emulator at {path}; run scripts/build-qemu')
+    return path
 
 
 def start(mode, plugin):
@@ -97,9 +90,8 @@ def start(mode, plugin):
             '-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm',
             '-nodefaults', '-display', 'none', '-no-reboot', '-serial', f'file:{console}',
             '-kernel', os.environ.get('KERNEL') or CACHE / 'kernel/vmlinuz',
-            '-initrd', OUT / 'bench.cpio', '-append', COMMAND_LINE + mode]
-    if has_ferry():
-        args += ['-device', f'ferry,latency-ns={LATENCY[mode]}']
+            '-initrd', OUT / 'bench.cpio', '-append', COMMAND_LINE + mode,
+            '-device', f'ferry,latency-ns={LATENCY[mode]}']
     if plugin:
         args += ['-plugin', f'{OUT}/plugin.so,out={OUT}/{mode}.counts']
     return console, subprocess.Popen([str(arg) for arg in args], stdin=subprocess.DEVNULL,
@@ -148,7 +140,7 @@ def guest():
     """Boot everything; (rows with raw counts, whether the two consoles of each mode are the same)."""
     build_guest()
     rows, same = [], {}
-    for mode in LATENCY if has_ferry() else ['awake']:
+    for mode in LATENCY:
         boots = [start(mode, plugin) for plugin in (True, False)]
         try:
             (lines, first), (_, second) = [finish(*boot) for boot in boots]
