@@ -122,7 +122,7 @@ static void ferry_chan_arm(FerryChannel *c, uint32_t value)
     c->arm = value;
     c->coalesce_ns = FERRY_NONE;
     qatomic_set(&c->armed, true);
-    /* Pairs with ferry_engine_complete(): it sees the arm or we its HEAD. */
+    /* Pairs with ferry_engine_settle(): it sees the arm or we its HEAD. */
     smp_mb();
     ferry_irq_eval(c);
 }

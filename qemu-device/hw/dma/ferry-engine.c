@@ -47,6 +47,29 @@ static void ferry_engine_halt(FerryChannel *c, uint32_t code, uint32_t index,
     ferry_irq_update(c->ferry);
 }
 
+static void ferry_engine_notify(FerryChannel *c)
+{
+    FerryState *s = c->ferry;
+
+    if (qatomic_read(&c->armed)) {
+        WITH_QEMU_LOCK_GUARD(&s->lock) {
+            ferry_irq_eval(c);
+        }
+        ferry_irq_update(s);
+    }
+}
+
+/*
+ * An arm that came with a completion may have missed its HEAD, and the
+ * completion the arm. A barrier for each would cost as much as a copy of 4 KiB,
+ * so there is one at the end of the quantum. Pairs with ferry_chan_arm().
+ */
+static void ferry_engine_settle(FerryChannel *c)
+{
+    smp_mb();
+    ferry_engine_notify(c);
+}
+
 static bool ferry_engine_write_cqe(FerryChannel *c, const FerryResult *r,
                                    uint32_t len, hwaddr bus)
 {
@@ -90,14 +113,7 @@ static void ferry_engine_complete(FerryChannel *c, FerryResult *r)
         return;
     }
     qatomic_store_release(&c->head, index + 1);
-    /* Pairs with ferry_chan_arm(): we see the arm or it our HEAD. */
-    smp_mb();
-    if (qatomic_read(&c->armed)) {
-        WITH_QEMU_LOCK_GUARD(&s->lock) {
-            ferry_irq_eval(c);
-        }
-        ferry_irq_update(s);
-    }
+    ferry_engine_notify(c);
 }
 
 /* Copy as many submitted entries as are at hand. The copies are the truth. */
@@ -257,6 +273,7 @@ bool ferry_engine_quantum(FerryState *s, int64_t now)
         qatomic_set(&c->quanta, c->quanta + 1);
     }
     if (ferry_engine_run(c)) {
+        ferry_engine_settle(c);
         s->in_quantum = false;
         if (!ferry_chan_has_work(c)) {
             s->turn_left = 0;
@@ -278,6 +295,7 @@ static void ferry_engine_cancel(FerryChannel *c, uint8_t code, uint64_t addr)
     if (qatomic_read(&c->state) == FERRY_STATE_RUNNING ||
         qatomic_read(&c->state) == FERRY_STATE_STOPPING) {
         ferry_engine_complete(c, &r);
+        ferry_engine_settle(c);
     } else {
         c->op.active = false;
     }

@@ -180,9 +180,10 @@ static void ferry_unrealize(DeviceState *dev)
 {
     FerryState *s = FERRY(dev);
 
-    /* The engine first: it uses everything else. */
-    ferry_iothread_exit(s);
+    /* The listener's last call still wakes the engine, which is at rest. */
+    ferry_iothread_quiesce(s);
     ferry_dma_exit(s);
+    ferry_iothread_exit(s);
     ferry_timing_exit(s);
     ferry_irq_exit(s);
     g_clear_pointer(&s->chan, g_free);
