@@ -307,13 +307,15 @@ static int check_queue_works(struct state *s, int ret)
 	return act_submit_and_wait(s);
 }
 
-/* One that failed has submitted nothing. */
+/* One that failed has submitted nothing, or, if only its result got lost, all of it. */
 static int check_submitted(struct state *s, int ret)
 {
 	struct ferry_cqe cqe;
 
-	if (ret && (queue_flush(s->fd, s->queue, FOREVER) || reap(s->fd, s->queue, &cqe, 1, 0, 0)))
+	if (queue_flush(s->fd, s->queue, FOREVER))
 		return -EBUSY;
+	if (ret && ret != -EFAULT && reap(s->fd, s->queue, &cqe, 1, 0, 0))
+		return -EPROTO;
 	return check_queue_works(s, ret);
 }
 

@@ -285,6 +285,83 @@ TEST_F(life, child_shares_the_queue_and_keeps_it_when_the_parent_closes)
 	expect_all_given_back(_metadata, self);
 }
 
+struct guesser {
+	pthread_t thread;
+	int fd;
+	uint32_t order;
+	uint32_t *last;
+	const bool *stop;
+};
+
+static void *make_handles(void *data)
+{
+	struct guesser *g = data;
+	uint32_t queue, buffer;
+	uint64_t offset;
+
+	while (!__atomic_load_n(g->stop, __ATOMIC_RELAXED)) {
+		if (!queue_create(g->fd, g->order, &queue)) {
+			__atomic_store_n(g->last, queue, __ATOMIC_RELAXED);
+			queue_destroy(g->fd, queue);
+		}
+		if (!buf_alloc(g->fd, 4096, 0, &buffer, &offset))
+			buf_free(g->fd, buffer);
+	}
+	return NULL;
+}
+
+static void *guess_handles(void *data)
+{
+	struct guesser *g = data;
+	struct ferry_sqe nop = {};
+
+	while (!__atomic_load_n(g->stop, __ATOMIC_RELAXED)) {
+		uint32_t last = __atomic_load_n(g->last, __ATOMIC_RELAXED);
+
+		for (uint32_t i = 0; i < 6; i++) {
+			submit(g->fd, last + i, &nop, 1);
+			queue_destroy(g->fd, last + i);
+			buf_free(g->fd, i);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Handles are small numbers, so another thread can name one before the call
+ * that makes it has returned. Two objects must not end up under one handle,
+ * nor one under none: what is forgotten so is not given back on close.
+ */
+TEST_F(life, handles_guessed_while_they_are_made_are_not_lost)
+{
+	struct guesser g[4] = {};
+	uint32_t last = 0;
+	bool stop = false;
+	int64_t end;
+	int fd;
+
+	for (int round = 0; round < 3; round++) {
+		fd = node_open();
+		ASSERT_LE(0, fd);
+		stop = false;
+		for (size_t i = 0; i < ARRAY_SIZE(g); i++) {
+			g[i] = (struct guesser) {
+				.fd = fd, .order = self->info.min_order, .last = &last, .stop = &stop,
+			};
+			ASSERT_EQ(0, pthread_create(&g[i].thread, NULL,
+						    i < 3 ? make_handles : guess_handles, &g[i]));
+		}
+		end = now_ns() + NSEC_PER_SEC;
+		while (now_ns() < end)
+			sched_yield();
+		__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+		for (size_t i = 0; i < ARRAY_SIZE(g); i++)
+			ASSERT_EQ(0, pthread_join(g[i].thread, NULL));
+		ASSERT_EQ(0, close(fd));
+		expect_all_given_back(_metadata, self);
+	}
+}
+
 static int drop_capability(int cap)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

@@ -232,9 +232,9 @@ TEST_F(ops, bad_entry_fails_alone_and_says_why)
 	struct ferry_sqe reserved = flags;
 	struct ferry_cqe cqe;
 
+	ASSERT_EQ(0, buf_alloc(self->fd, 4096, FERRY_BUF_DEV_RO, &read_only, &offset));
 	ASSERT_EQ(0, buf_alloc(self->fd, 4096, 0, &gone, &offset));
 	ASSERT_EQ(0, buf_free(self->fd, gone));
-	ASSERT_EQ(0, buf_alloc(self->fd, 4096, FERRY_BUF_DEV_RO, &read_only, &offset));
 	flags.flags = 1;
 	reserved.reserved = htole16(0x8000);
 

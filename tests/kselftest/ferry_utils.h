@@ -38,6 +38,12 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 120
 
+/* What was said before a crash should not be lost with it. */
+static __attribute__((constructor)) void line_buffered(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 #define KiB		1024UL
 #define MiB		(1024 * KiB)
 #define NSEC_PER_MSEC	1000000LL
