@@ -1,0 +1,149 @@
+/*
+ * Ferry DMA controller: what its qtests share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A test gets a device from ferry_get(), describes queues with FerryQueue,
+ * fills them with entries and reaps the completions. The same test serves both
+ * engines: what lets time pass, and so lets the device work, is in ferry_poll()
+ * alone.
+ *
+ * ferry-regs-test uses offsets of its own, so that a slip in the shared header
+ * cannot hide.
+ */
+#ifndef LIBQOS_FERRY_H
+#define LIBQOS_FERRY_H
+
+#include "../libqtest.h"
+#include "hw/dma/ferry_regs.h"
+#include "hw/dma/ferry_entry.h"
+
+/* Where virt has its memory, and where the tests put things in it */
+#define FERRY_RAM           0x40000000ULL
+#define FERRY_RINGS         (FERRY_RAM + 0x01000000)
+#define FERRY_RINGS_STRIDE  0x20000
+#define FERRY_LISTS         (FERRY_RAM + 0x04000000)
+#define FERRY_DATA          (FERRY_RAM + 0x08000000)
+#define FERRY_HIGH          0x100000000ULL  /* needs -m 4G */
+
+typedef enum FerryEngine {
+    FERRY_VIRTUAL,      /* the virtual clock moves in ferry_poll() only */
+    FERRY_IOTHREAD,
+    FERRY_REALTIME,     /* the virtual engine with the clock of TCG */
+} FerryEngine;
+
+typedef struct FerryDev {
+    QTestState *qts;
+    FerryEngine engine;
+    uint64_t ctrl;
+    uint64_t doorbell;
+    uint64_t doorbell_size;
+    char *key;
+} FerryDev;
+
+typedef struct FerryCqe {
+    uint32_t result;
+    uint32_t len;
+    uint16_t status;
+    uint16_t flags;
+    uint32_t seq;
+} FerryCqe;
+
+/* A channel's configuration and the owner's indices */
+typedef struct FerryQueue {
+    FerryDev *dev;
+    unsigned int chan;
+    unsigned int order;
+    uint32_t config;    /* CONFIG without RING_ORDER */
+    uint64_t sq;
+    uint64_t cq;
+    uint64_t wt;
+    uint32_t rows;
+    uint32_t init;
+    uint32_t tail;      /* next entry to write */
+    uint32_t head;      /* next completion to reap */
+} FerryQueue;
+
+typedef void FerryTest(FerryDev *dev);
+
+/*
+ * Adds /ferry/AREA/ENGINE/NAME for each of the engines, or /ferry/AREA/NAME
+ * on the virtual one only. The device of a test has the properties OPTIONS and
+ * has been reset. A test that starts its own machines uses ferry_add_plain().
+ */
+void ferry_add(const char *area, const char *name, const char *options,
+               FerryTest *test);
+void ferry_add_virtual(const char *area, const char *name, const char *options,
+                       FerryTest *test);
+void ferry_add_plain(const char *area, const char *name, void (*test)(void));
+int ferry_run_tests(void);
+
+/*
+ * @machine: further options of the command line, or ""
+ * @options: properties of the device: ",latency-ns=0", or ""; a bandwidth
+ *           comes last, and is not for an IOThread, which has no such thing
+ */
+FerryDev *ferry_new(FerryEngine engine, const char *machine,
+                    const char *options);
+void ferry_free(FerryDev *dev);
+
+/* Whether the emulator accepts these options and properties. */
+bool ferry_accepts(const char *machine, const char *options, char **message);
+
+uint32_t ferry_read(FerryDev *dev, uint32_t offset);
+void ferry_write(FerryDev *dev, uint32_t offset, uint32_t value);
+void ferry_doorbell(FerryDev *dev, unsigned int chan, uint32_t tail);
+
+/* Lets a little time pass; fails the test when SPENT exceeds any patience. */
+void ferry_poll(FerryDev *dev, uint64_t *spent);
+void ferry_global_reset(FerryDev *dev);
+
+uint32_t ferry_crc32c(uint32_t crc, const void *data, size_t len);
+void ferry_fill(FerryDev *dev, uint64_t addr, const void *data, size_t len);
+void ferry_get(FerryDev *dev, uint64_t addr, void *data, size_t len);
+void ferry_pattern(uint8_t *data, size_t len, uint32_t seed);
+void ferry_assert_memory(FerryDev *dev, uint64_t addr, const void *data,
+                         size_t len);
+
+void ferry_queue_init(FerryQueue *q, FerryDev *dev, unsigned int chan);
+void ferry_queue_configure(FerryQueue *q);
+void ferry_queue_start(FerryQueue *q);
+void ferry_queue_start_bypass(FerryQueue *q, FerryDev *dev, unsigned int chan);
+uint32_t ferry_queue_read(FerryQueue *q, uint32_t reg);
+uint64_t ferry_queue_read64(FerryQueue *q, uint32_t reg_lo);
+void ferry_queue_write(FerryQueue *q, uint32_t reg, uint32_t value);
+uint32_t ferry_queue_state(FerryQueue *q);
+void ferry_queue_wait_state(FerryQueue *q, uint32_t state);
+void ferry_queue_reset(FerryQueue *q);
+void ferry_queue_assert_error(FerryQueue *q, uint32_t status, uint32_t index,
+                              uint64_t addr);
+
+void ferry_queue_row(FerryQueue *q, unsigned int row, uint64_t base,
+                     uint64_t size, uint32_t flags, uint32_t first);
+void ferry_queue_invalidate(FerryQueue *q, uint32_t what);
+
+static inline uint64_t ferry_at(uint16_t window, uint64_t offset)
+{
+    return (uint64_t)window << FERRY_ADDR_WINDOW_SHIFT | offset;
+}
+
+/* Writes an entry into the next slot, which ferry_queue_ring() submits. */
+void ferry_queue_add(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
+                     uint64_t dst, uint64_t arg);
+void ferry_queue_ring(FerryQueue *q);
+bool ferry_queue_done(FerryQueue *q, uint32_t index);
+void ferry_queue_peek(FerryQueue *q, uint32_t index, FerryCqe *cqe);
+FerryCqe ferry_queue_reap(FerryQueue *q);
+FerryCqe ferry_queue_do(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
+                        uint64_t dst, uint64_t arg);
+
+#define ferry_assert_cqe(cqe, status_, len_, result_, flags_)   \
+    do {                                                        \
+        FerryCqe c_ = (cqe);                                    \
+        g_assert_cmpuint(c_.status, ==, (status_));             \
+        g_assert_cmpuint(c_.len, ==, (len_));                   \
+        g_assert_cmphex(c_.result, ==, (result_));              \
+        g_assert_cmphex(c_.flags, ==, (flags_));                \
+    } while (0)
+
+#endif
