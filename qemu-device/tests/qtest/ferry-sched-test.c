@@ -1,0 +1,459 @@
+/*
+ * Ferry DMA controller: scheduling, time and interrupts
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * In virtual time, where a bandwidth of a byte a nanosecond makes units of
+ * cost and nanoseconds the same, the datasheet's promises are numbers.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "libqos/ferry.h"
+
+#define DST         FERRY_DATA
+#define BIG         0x1000000
+#define QUANTUM     65536
+#define CHUNK       16384
+#define ENTRY       1024
+#define WALK        256
+#define TURN        (QUANTUM + CHUNK)
+#define SLOW        ",latency-ns=0,bandwidth=1000000000"
+#define NOW         ",latency-ns=0"
+#define CQ          FERRY_CHAN_IRQ_CQ
+
+static void add_fills(FerryQueue *q, unsigned int n)
+{
+    while (n--) {
+        ferry_queue_add(q, FERRY_OP_FILL, BIG, 0, DST + q->chan * BIG, 0);
+    }
+    ferry_queue_ring(q);
+}
+
+/* Each gets WEIGHT of the sum, to within a turn of its own. */
+static void check_shares(FerryDev *dev, const unsigned int *weight,
+                         unsigned int n)
+{
+    unsigned int sum = 0, c;
+    uint64_t bytes[8], total = 0;
+    FerryQueue q[8];
+
+    for (c = 0; c < n; c++) {
+        ferry_queue_start_bypass(&q[c], dev, c);
+        ferry_queue_write(&q[c], FERRY_CHAN_WEIGHT, weight[c]);
+        add_fills(&q[c], 32);
+        sum += weight[c];
+    }
+    qtest_clock_step(dev->qts, 50000000);
+    for (c = 0; c < n; c++) {
+        bytes[c] = ferry_queue_read64(&q[c], FERRY_CHAN_BYTES_LO);
+        total += bytes[c];
+    }
+    /* All of the bandwidth is used, and no more. */
+    g_assert_cmpuint(total, >, 49000000);
+    g_assert_cmpuint(total, <=, 50000000 + TURN);
+    for (c = 0; c < n; c++) {
+        uint64_t share = total * weight[c] / sum;
+
+        g_assert_cmpuint(bytes[c] + (weight[c] + 1) * TURN, >=, share);
+        g_assert_cmpuint(bytes[c], <=, share + (weight[c] + 1) * TURN);
+        g_assert_cmpuint(ferry_queue_read(&q[c], FERRY_CHAN_QUANTA), >=,
+                         bytes[c] / TURN);
+    }
+}
+
+static void test_equal_shares(FerryDev *dev)
+{
+    static const unsigned int weight[] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+
+    check_shares(dev, weight, 8);
+}
+
+static void test_weights(FerryDev *dev)
+{
+    static const unsigned int weight[] = { 1, 2, 4, 8, 31 };
+
+    check_shares(dev, weight, 5);
+}
+
+/*
+ * One channel does N entries of one kind, which take no time of their own;
+ * another has bytes to fill. Turn for turn, the second gets as many units of
+ * cost as the first: what an entry costs is what the other does meanwhile.
+ */
+static void check_cost(FerryDev *dev, const uint8_t *sqe, unsigned int n,
+                       uint32_t cost, bool windows)
+{
+    g_autofree uint8_t *sq = g_malloc0(n * FERRY_SQE_SIZE);
+    uint64_t bytes, spent = 0;
+    FerryQueue flood, fill;
+
+    ferry_queue_init(&flood, dev, 0);
+    flood.order = 12;
+    flood.sq = FERRY_RAM + 0x02000000;
+    flood.cq = flood.sq + 0x80000;
+    flood.rows = 1024;
+    for (unsigned int i = 0; i < n; i++) {
+        uint8_t *e = memcpy(sq + i * FERRY_SQE_SIZE, sqe, FERRY_SQE_SIZE);
+
+        if (windows) {      /* two for each entry, and each but once */
+            ferry_queue_row(&flood, 2 * i, FERRY_DATA + i * 64, 64, 7, 0);
+            ferry_queue_row(&flood, 2 * i + 1, FERRY_DATA + i * 64, 64, 7, 0);
+            stq_le_p(e + FERRY_SQE_SRC, ferry_at(2 * i, 0));
+            stq_le_p(e + FERRY_SQE_DST, ferry_at(2 * i + 1, 0));
+        }
+    }
+    ferry_fill(dev, flood.sq, sq, n * FERRY_SQE_SIZE);
+    ferry_queue_start(&flood);
+    ferry_queue_start_bypass(&fill, dev, 1);
+    add_fills(&fill, 32);
+    ferry_doorbell(dev, 0, n);
+    while (ferry_queue_read(&flood, FERRY_CHAN_HEAD) != n) {
+        ferry_poll(dev, &spent);
+    }
+    bytes = ferry_queue_read64(&fill, FERRY_CHAN_BYTES_LO);
+    g_assert_cmpuint(bytes + 2 * TURN, >=, n * cost);
+    /* The clock overshoots by up to an eighth. */
+    g_assert_cmpuint(bytes, <=, n * cost + 2 * TURN + spent / 8);
+}
+
+static void test_nop_cost(FerryDev *dev)
+{
+    static const uint8_t sqe[FERRY_SQE_SIZE] = { FERRY_OP_NOP };
+
+    check_cost(dev, sqe, 4096, ENTRY, false);
+}
+
+static void test_failure_cost(FerryDev *dev)
+{
+    static const uint8_t sqe[FERRY_SQE_SIZE] = { 0xee };
+
+    check_cost(dev, sqe, 4096, ENTRY, false);
+}
+
+static void test_walk_cost(FerryDev *dev)
+{
+    static const uint8_t sqe[FERRY_SQE_SIZE] = {
+        FERRY_OP_COMPARE, [FERRY_SQE_LEN] = 1,
+    };
+
+    check_cost(dev, sqe, 512, ENTRY + 2 * WALK + 1, true);
+}
+
+/* The wait is bounded by the weights of the others. */
+static void test_wait_bound(FerryDev *dev)
+{
+    static const unsigned int weight[] = { 3, 7, 1, 20 };
+    unsigned int sum = 0;
+    FerryQueue q[5];
+
+    for (unsigned int c = 0; c < 4; c++) {
+        ferry_queue_start_bypass(&q[c], dev, c);
+        ferry_queue_write(&q[c], FERRY_CHAN_WEIGHT, weight[c]);
+        add_fills(&q[c], 8);
+        sum += weight[c];
+    }
+    ferry_queue_start_bypass(&q[4], dev, 4);
+    for (unsigned int i = 0; i < 5; i++) {
+        qtest_clock_step(dev->qts, 777777);
+        ferry_queue_add(&q[4], FERRY_OP_NOP, 0, 0, 0, 0);
+        ferry_queue_ring(&q[4]);
+        qtest_clock_step(dev->qts, sum * TURN + ENTRY + 10);
+        g_assert_true(ferry_queue_done(&q[4], q[4].head));
+        ferry_queue_reap(&q[4]);
+    }
+}
+
+/* Not before the latency, and at once when it has passed */
+static void check_latency(FerryDev *dev, int64_t latency)
+{
+    FerryQueue q;
+
+    ferry_queue_start_bypass(&q, dev, 0);
+    qtest_memset(dev->qts, DST, 0x5a, 4096);
+    ferry_queue_add(&q, FERRY_OP_COPY, 64, DST, DST + BIG, 0);
+    ferry_queue_ring(&q);
+    if (latency > 1) {
+        qtest_clock_step(dev->qts, latency - 1);
+        g_assert_false(ferry_queue_done(&q, 0));
+        g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_HEAD), ==, 0);
+        qtest_clock_step(dev->qts, 3);
+    } else {
+        qtest_clock_step(dev->qts, latency + 2);
+    }
+    g_assert_true(ferry_queue_done(&q, 0));
+    ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, 64, 0, 0);
+    for (uint32_t i = 0; i < 60; i++) {
+        ferry_queue_add(&q, FERRY_OP_COPY, 64, DST + 64 * i,
+                        DST + BIG + 64 * i, 0);
+        if (i % 7 == 0) {
+            ferry_queue_ring(&q);
+            qtest_clock_step(dev->qts, 1 + latency / 3);
+        }
+    }
+    ferry_queue_ring(&q);
+    for (uint32_t i = 0; i < 60; i++) {
+        ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, 64, 0, 0);
+    }
+    g_assert_cmphex(qtest_readb(dev->qts, DST + BIG + 59 * 64), ==, 0x5a);
+}
+
+static void test_latency_0(FerryDev *dev)
+{
+    check_latency(dev, 0);
+}
+
+static void test_latency_1(FerryDev *dev)
+{
+    check_latency(dev, 1);
+}
+
+static void test_latency_1000(FerryDev *dev)
+{
+    check_latency(dev, 1000);
+}
+
+static void test_latency_20000(FerryDev *dev)
+{
+    check_latency(dev, 20000);
+}
+
+/* A copy takes the time that the bandwidth gives it, entry and all. */
+static void test_bandwidth(FerryDev *dev)
+{
+    FerryQueue q;
+
+    ferry_queue_start_bypass(&q, dev, 0);
+    add_fills(&q, 1);
+    qtest_clock_step(dev->qts, BIG / 2);
+    g_assert_cmpuint(ferry_queue_read64(&q, FERRY_CHAN_BYTES_LO), >=,
+                     BIG / 2 - 2 * TURN);
+    g_assert_cmpuint(ferry_queue_read64(&q, FERRY_CHAN_BYTES_LO), <=,
+                     BIG / 2 + TURN);
+    qtest_clock_step(dev->qts, BIG / 2 - 10);
+    g_assert_false(ferry_queue_done(&q, 0));
+    qtest_clock_step(dev->qts, ENTRY + 1000);
+    g_assert_true(ferry_queue_done(&q, 0));
+}
+
+/* NOPs one by one, with no time let pass on the virtual clock beyond 1 us */
+static void complete(FerryQueue *q, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        ferry_queue_add(q, FERRY_OP_NOP, 0, 0, 0, 0);
+    }
+    ferry_queue_ring(q);
+    for (unsigned int i = 0; i < n; i++) {
+        ferry_queue_reap(q);
+    }
+}
+
+static uint32_t irq_status(FerryQueue *q)
+{
+    return ferry_queue_read(q, FERRY_CHAN_IRQ_STATUS);
+}
+
+static bool armed(FerryQueue *q)
+{
+    return ferry_queue_read(q, FERRY_CHAN_STATUS) & FERRY_CHAN_STATUS_ARMED;
+}
+
+/* The interrupt follows the completion: in an IOThread not at once. */
+static void wait_irq(FerryQueue *q)
+{
+    uint64_t spent = 0;
+
+    while (!irq_status(q)) {
+        g_assert_cmpint(q->dev->engine, ==, FERRY_IOTHREAD);
+        ferry_poll(q->dev, &spent);
+    }
+    g_assert_false(armed(q));
+    ferry_queue_write(q, FERRY_CHAN_IRQ_STATUS, CQ);
+    g_assert_cmphex(irq_status(q), ==, 0);
+}
+
+static void test_arm(FerryDev *dev)
+{
+    static const uint32_t inits[] = { 0, 0xfffffffe, 0x7ffffffe };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(inits); i++) {
+        uint32_t init = inits[i];
+        FerryQueue q;
+
+        ferry_queue_init(&q, dev, i);
+        q.init = init;
+        ferry_queue_start(&q);
+        complete(&q, 3);
+        g_assert_cmphex(irq_status(&q), ==, 0);     /* not armed, no irq */
+        /* Evaluated at once: there, long there, and not yet there */
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init + 3);
+        wait_irq(&q);
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init - 1000);
+        wait_irq(&q);
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init + 5);
+        g_assert_true(armed(&q));
+        g_assert_cmphex(irq_status(&q), ==, 0);
+        complete(&q, 1);
+        g_assert_cmphex(irq_status(&q), ==, 0);
+        complete(&q, 1);
+        wait_irq(&q);
+        /* One interrupt for one arm, and a second write replaces the first */
+        complete(&q, 2);
+        g_assert_cmphex(irq_status(&q), ==, 0);
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init + 8);
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init + 9);
+        g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_CQ_ARM), ==, init + 9);
+        complete(&q, 1);
+        g_assert_true(armed(&q));
+        complete(&q, 1);
+        wait_irq(&q);
+        g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_IRQS), ==, 4);
+        /* START drops an arm. */
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, init + 10);
+        ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
+        ferry_queue_wait_state(&q, FERRY_STATE_IDLE);
+        g_assert_true(armed(&q));
+        q.init = q.tail;
+        ferry_queue_start(&q);
+        g_assert_false(armed(&q));
+        complete(&q, 2);
+        g_assert_cmphex(irq_status(&q), ==, 0);
+    }
+}
+
+static void test_coalesce_count(FerryDev *dev)
+{
+    FerryQueue q;
+
+    ferry_queue_init(&q, dev, 0);
+    ferry_queue_start(&q);
+    ferry_queue_write(&q, FERRY_CHAN_COALESCE, 60000 << 16 | 4);
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 2);
+    complete(&q, 4);
+    g_assert_cmphex(irq_status(&q), ==, 0);
+    complete(&q, 1);        /* 2, 3, 4 and 5: four at or past the armed one */
+    wait_irq(&q);
+    /* A change applies to the arm that is pending. */
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 6);
+    complete(&q, 2);
+    g_assert_cmphex(irq_status(&q), ==, 0);
+    ferry_queue_write(&q, FERRY_CHAN_COALESCE, 60000 << 16 | 2);
+    wait_irq(&q);
+    ferry_queue_write(&q, FERRY_CHAN_COALESCE, 60000 << 16 | 3);
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 5);    /* 5, 6, 7: at once */
+    wait_irq(&q);
+    g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_IRQS), ==, 3);
+}
+
+static void test_coalesce_time(FerryDev *dev)
+{
+    FerryQueue q;
+
+    ferry_queue_init(&q, dev, 0);
+    ferry_queue_start(&q);
+    ferry_queue_write(&q, FERRY_CHAN_COALESCE, 100 << 16 | 65535);
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 1);
+    qtest_clock_step(dev->qts, 1000000);    /* nothing is there: no start */
+    complete(&q, 1);
+    qtest_clock_step(dev->qts, 98000);
+    complete(&q, 3);                        /* does not start it again */
+    g_assert_cmphex(irq_status(&q), ==, 0);
+    qtest_clock_step(dev->qts, 2001);
+    wait_irq(&q);
+    /* Shorter than what has passed already: at once */
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 4);
+    qtest_clock_step(dev->qts, 50000);
+    g_assert_cmphex(irq_status(&q), ==, 0);
+    ferry_queue_write(&q, FERRY_CHAN_COALESCE, 40 << 16 | 65535);
+    qtest_clock_step(dev->qts, 1);
+    wait_irq(&q);
+    /* An arm that START dropped does not come back by time. */
+    ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 4);
+    ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
+    ferry_queue_wait_state(&q, FERRY_STATE_IDLE);
+    ferry_queue_write(&q, FERRY_CHAN_IRQ_STATUS, CQ);
+    ferry_queue_start(&q);
+    qtest_clock_step(dev->qts, 1000000);
+    g_assert_cmphex(irq_status(&q), ==, 0);
+}
+
+static void wait_level(FerryDev *dev, int line, bool level)
+{
+    uint64_t spent = 0;
+
+    while (qtest_get_irq(dev->qts, line) != level) {
+        g_assert_cmpint(dev->engine, ==, FERRY_IOTHREAD);
+        ferry_poll(dev, &spent);
+        ferry_read(dev, FERRY_ID);      /* takes in what was sent */
+    }
+}
+
+/* Five channels on two lines: level, pending bits, enable, acknowledge */
+static void test_shared_line(FerryDev *dev)
+{
+    FerryQueue q[5];
+
+    qtest_irq_intercept_out_named(dev->qts, "/machine/peripheral/ferry",
+                                  "sysbus-irq");
+    for (unsigned int c = 0; c < 5; c++) {
+        ferry_queue_init(&q[c], dev, c);
+        ferry_queue_start(&q[c]);
+        ferry_queue_write(&q[c], FERRY_CHAN_IRQ_ENABLE, CQ);
+    }
+    for (unsigned int c = 0; c < 5; c += 2) {
+        ferry_queue_write(&q[c], FERRY_CHAN_CQ_ARM, 1);
+        complete(&q[c], 1);
+        wait_level(dev, 0, true);
+    }
+    g_assert_false(qtest_get_irq(dev->qts, 1));
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(0)), ==, 0x15);
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(1)), ==, 0);
+    ferry_queue_write(&q[0], FERRY_CHAN_IRQ_STATUS, CQ);
+    ferry_queue_write(&q[2], FERRY_CHAN_IRQ_ENABLE, 0);
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(0)), ==, 0x10);
+    g_assert_true(qtest_get_irq(dev->qts, 0));
+    ferry_queue_write(&q[4], FERRY_CHAN_IRQ_STATUS, CQ);
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(0)), ==, 0);
+    wait_level(dev, 0, false);
+    ferry_queue_write(&q[2], FERRY_CHAN_IRQ_ENABLE, 3);
+    wait_level(dev, 0, true);
+    ferry_queue_reset(&q[2]);
+    wait_level(dev, 0, false);
+
+    /* A halt is told on the channel's own line. */
+    ferry_queue_write(&q[3], FERRY_CHAN_IRQ_ENABLE, FERRY_CHAN_IRQ_ERROR);
+    ferry_doorbell(dev, 3, 1000);
+    wait_level(dev, 1, true);
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(1)), ==, 0x8);
+    ferry_global_reset(dev);
+    wait_level(dev, 1, false);
+    g_assert_cmphex(ferry_read(dev, FERRY_IRQ_PENDING_LO(1)), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ferry_add_virtual("sched", "equal-channels-get-equal-shares", SLOW,
+                      test_equal_shares);
+    ferry_add_virtual("sched", "weights-divide-the-bandwidth", SLOW,
+                      test_weights);
+    ferry_add_virtual("sched", "nops-cost", SLOW, test_nop_cost);
+    ferry_add_virtual("sched", "failing-entries-cost", SLOW,
+                      test_failure_cost);
+    ferry_add_virtual("sched", "table-walks-cost", SLOW, test_walk_cost);
+    ferry_add_virtual("sched", "wait-is-the-sum-of-the-turns", SLOW,
+                      test_wait_bound);
+    ferry_add_virtual("sched", "bandwidth-sets-the-time", SLOW,
+                      test_bandwidth);
+    ferry_add_virtual("sched", "latency-of-0-ns", NOW, test_latency_0);
+    ferry_add_virtual("sched", "latency-of-1-ns", ",latency-ns=1",
+                      test_latency_1);
+    ferry_add_virtual("sched", "latency-of-1000-ns", "", test_latency_1000);
+    ferry_add_virtual("sched", "latency-of-20000-ns", ",latency-ns=20000",
+                      test_latency_20000);
+    ferry_add("irq", "arm-asks-for-one-interrupt", NOW, test_arm);
+    ferry_add("irq", "count-holds-back", NOW, test_coalesce_count);
+    ferry_add("irq", "time-ends-holding-back", NOW, test_coalesce_time);
+    ferry_add("irq", "lines-are-level-and-shared", ",num-irqs=2",
+              test_shared_line);
+    return ferry_run_tests();
+}
