@@ -1,0 +1,487 @@
+/*
+ * Ferry DMA controller: migration with work in flight
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Each test runs from either engine to either engine. Under qtest the virtual
+ * clock is not migrated, as it is elsewhere, so migrate() sets the
+ * destination's to the source's.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "libqos/ferry.h"
+
+/* The machine is small, so that migrating it is quick. */
+#define MACHINE     "-m 128M"
+#define SRC         (FERRY_RAM + 0x02000000)
+#define DST         (FERRY_RAM + 0x04000000)
+#define BIG         0x400000
+#define SLOW        ",latency-ns=0,bandwidth=1000000000"
+
+typedef struct Route {
+    const char *name;
+    FerryEngine from, to;
+} Route;
+
+static const Route routes[] = {
+    { "virtual-to-virtual", FERRY_VIRTUAL, FERRY_VIRTUAL },
+    { "iothread-to-iothread", FERRY_IOTHREAD, FERRY_IOTHREAD },
+    { "virtual-to-iothread", FERRY_VIRTUAL, FERRY_IOTHREAD },
+    { "iothread-to-virtual", FERRY_IOTHREAD, FERRY_VIRTUAL },
+};
+
+/*
+ * The memory that may be dirty at the switch-over is the bandwidth times the
+ * downtime: 1 KiB for 1 ms, everything for 100 s. A limit to the bandwidth
+ * makes the first pass last.
+ */
+static void set_pace(FerryDev *dev, int64_t bandwidth, int64_t downtime_ms)
+{
+    qtest_qmp_assert_success(dev->qts,
+                             "{ 'execute': 'migrate-set-parameters',"
+                             "  'arguments': {"
+                             "    'max-bandwidth': %" PRId64 ","
+                             "    'avail-switchover-bandwidth': 1048576,"
+                             "    'downtime-limit': %" PRId64 " } }",
+                             bandwidth, downtime_ms);
+}
+
+/* The status of a migration, and how often it looked for dirty pages */
+static char *query(FerryDev *dev, int64_t *syncs)
+{
+    QDict *ret = qtest_qmp_assert_success_ref(dev->qts,
+                                              "{ 'execute': 'query-migrate' }");
+    QDict *ram = qdict_get_qdict(ret, "ram");
+    char *status = g_strdup(qdict_get_try_str(ret, "status"));
+
+    if (syncs) {
+        *syncs = ram ? qdict_get_try_int(ram, "dirty-sync-count", 0) : 0;
+    }
+    qobject_unref(ret);
+    return status;
+}
+
+static void wait_completed(FerryDev *dev)
+{
+    for (;;) {
+        g_autofree char *status = query(dev, NULL);
+
+        if (status && !strcmp(status, "completed")) {
+            return;
+        }
+        g_assert_cmpstr(status, !=, "failed");
+        g_usleep(1000);
+    }
+}
+
+static char *stream_name(void)
+{
+    g_autofree char *name = NULL;
+
+    close(g_file_open_tmp("ferry-stream-XXXXXX", &name, NULL));
+    return g_steal_pointer(&name);
+}
+
+static void send_stream(FerryDev *dev, const char *name)
+{
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate',"
+                             "  'arguments': { 'uri': %s } }", uri);
+}
+
+/* A machine that has taken in the stream of the source, and runs */
+static FerryDev *receive(FerryDev *from, FerryEngine engine,
+                         const char *options, const char *name)
+{
+    FerryDev *to = ferry_new(engine, MACHINE " -incoming defer", options);
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+    qtest_clock_set(to->qts, qtest_clock_step(from->qts, 1));
+    qtest_qmp_assert_success(to->qts, "{ 'execute': 'migrate-incoming',"
+                             "  'arguments': { 'uri': %s } }", uri);
+    wait_completed(to);
+    unlink(name);
+    qtest_qmp_assert_success(to->qts, "{ 'execute': 'cont' }");
+    g_assert_cmphex(to->ctrl, ==, from->ctrl);
+    ferry_free(from);
+    return to;
+}
+
+/* Stops the source where it is, and goes on in another machine. */
+static FerryDev *migrate(FerryDev *from, FerryEngine engine,
+                         const char *options)
+{
+    g_autofree char *name = stream_name();
+
+    qtest_qmp_assert_success(from->qts, "{ 'execute': 'stop' }");
+    send_stream(from, name);
+    wait_completed(from);
+    return receive(from, engine, options, name);
+}
+
+static void poll_bytes(FerryQueue *q)
+{
+    uint64_t spent = 0;
+
+    while (!ferry_queue_read64(q, FERRY_CHAN_BYTES_LO)) {
+        ferry_poll(q->dev, &spent);
+    }
+}
+
+/* Amid an operation: it ends on the other side as it would have here. */
+static void test_partial(const void *opaque)
+{
+    const Route *route = opaque;
+    g_autofree uint8_t *data = g_malloc(BIG);
+    FerryDev *dev;
+    uint32_t crc;
+
+    ferry_pattern(data, BIG, 1);
+    crc = ferry_crc32c(0x1234, data, BIG - 1);
+    for (uint8_t op = FERRY_OP_COPY; op <= FERRY_OP_COMPARE; op++) {
+        bool crcs = op == FERRY_OP_CRC32C || op == FERRY_OP_COPY_CRC32C;
+        FerryQueue q;
+
+        dev = ferry_new(route->from, MACHINE, SLOW);
+        ferry_fill(dev, SRC, data, BIG);
+        if (op == FERRY_OP_COMPARE) {
+            ferry_fill(dev, DST + 1, data, BIG);
+        }
+        ferry_queue_init(&q, dev, 2);
+        ferry_queue_row(&q, 3, SRC, BIG, 7, 0);
+        ferry_queue_row(&q, 4, DST, 2 * BIG, 7, 0);
+        q.init = 0xffffffff;
+        ferry_queue_start(&q);
+        for (uint32_t i = 0; i < 4; i++) {
+            ferry_queue_add(&q, op, BIG - 1, ferry_at(3, 0), ferry_at(4, 1),
+                            crcs ? 0x1234 : 0x1111111111111111 * i);
+        }
+        ferry_queue_ring(&q);
+        poll_bytes(&q);
+        dev = migrate(dev, route->to, SLOW);
+        q.dev = dev;
+        for (uint32_t i = 0; i < 4; i++) {
+            ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, BIG - 1,
+                             crcs ? crc : 0, 0);
+        }
+        if (op == FERRY_OP_FILL) {
+            memset(data, 0x33, BIG);
+        }
+        if (op != FERRY_OP_CRC32C) {
+            ferry_assert_memory(dev, DST + 1, data, BIG - 1);
+        }
+        ferry_pattern(data, BIG, 1);
+        g_assert_cmpuint(ferry_queue_read64(&q, FERRY_CHAN_BYTES_LO), ==,
+                         4ULL * (BIG - 1));
+        ferry_free(dev);
+    }
+}
+
+/* An overlapping copy that runs from the end */
+static void test_overlap(const void *opaque)
+{
+    const Route *route = opaque;
+    FerryDev *dev = ferry_new(route->from, MACHINE, SLOW);
+    uint32_t len = BIG - 8192;
+    g_autofree uint8_t *data = g_malloc(len);
+    FerryQueue q;
+
+    ferry_pattern(data, len, 2);
+    ferry_fill(dev, SRC, data, len);
+    ferry_queue_start_bypass(&q, dev, 0);
+    ferry_queue_add(&q, FERRY_OP_COPY_CRC32C, len, SRC, SRC + 4099, 0);
+    ferry_queue_ring(&q);
+    poll_bytes(&q);
+    dev = migrate(dev, route->to, SLOW);
+    q.dev = dev;
+    ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, len,
+                     ferry_crc32c(0, data, len), 0);
+    ferry_assert_memory(dev, SRC + 4099, data, len);
+    ferry_free(dev);
+}
+
+static void refill(FerryQueue *q)
+{
+    while (q->head != q->tail && ferry_queue_done(q, q->head)) {
+        ferry_assert_cqe(ferry_queue_reap(q), FERRY_OK, 0x40000, 0, 0);
+    }
+    while (q->tail - q->head < 64) {
+        ferry_queue_add(q, FERRY_OP_FILL, 0x40000, 0,
+                        DST + q->tail % 32 * 0x40000,
+                        (q->tail & 0xff) * 0x0101010101010101);
+    }
+    ferry_queue_ring(q);
+}
+
+/*
+ * The engine writes all the while the machine migrates: what it writes has to
+ * be found dirty. Block b of DST holds the index of the last entry for it.
+ */
+static void test_live(const void *opaque)
+{
+    const Route *route = opaque;
+    FerryDev *dev = ferry_new(route->from, MACHINE, SLOW);
+    g_autofree char *name = stream_name();
+    g_autofree uint8_t *block = g_malloc(0x40000);
+    bool paused = false;
+    int64_t syncs = 0;
+    FerryQueue q;
+
+    ferry_queue_start_bypass(&q, dev, 1);
+    qtest_memset(dev->qts, DST, 0xff, 32 * 0x40000);
+    set_pace(dev, 32 * 1048576, 1);
+    qtest_qmp_assert_success(dev->qts,
+                             "{ 'execute': 'migrate-set-capabilities',"
+                             "  'arguments': { 'capabilities': [ {"
+                             "    'capability': 'pause-before-switchover',"
+                             "    'state': true } ] } }");
+    send_stream(dev, name);
+    /* Nothing is saved before the pause ends, so there is no race with it. */
+    while (!paused) {
+        g_autofree char *status = query(dev, &syncs);
+
+        g_assert_cmpstr(status, !=, "failed");
+        paused = !g_strcmp0(status, "pre-switchover");
+        if (syncs >= 3) {
+            set_pace(dev, 0, 100000);
+        }
+        refill(&q);
+        if (dev->engine == FERRY_VIRTUAL) {
+            qtest_clock_step(dev->qts, 1000000);
+        }
+    }
+    g_assert_cmpuint(q.head, >, 0);     /* it did work meanwhile */
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate-continue',"
+                             "  'arguments': { 'state':"
+                             "                 'pre-switchover' } }");
+    wait_completed(dev);
+    dev = receive(dev, route->to, SLOW, name);
+    q.dev = dev;
+    while (q.head != q.tail) {
+        ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, 0x40000, 0, 0);
+    }
+    for (uint32_t i = q.tail - 32; i != q.tail; i++) {
+        memset(block, i, 0x40000);
+        ferry_assert_memory(dev, DST + i % 32 * 0x40000, block, 0x40000);
+    }
+    ferry_free(dev);
+}
+
+/* Every register, in every state that a channel can rest in */
+static void test_registers(const void *opaque)
+{
+    const Route *route = opaque;
+    FerryDev *dev = ferry_new(route->from, MACHINE, ",num-irqs=3");
+    g_autofree uint32_t *before = g_new0(uint32_t, 0x4000);
+    FerryQueue q;
+
+    for (unsigned int c = 0; c < 4; c++) {
+        ferry_queue_init(&q, dev, c);
+        q.init = 1000 * c;
+        ferry_queue_write(&q, FERRY_CHAN_WEIGHT, 10 + c);
+        ferry_queue_write(&q, FERRY_CHAN_COALESCE, 0x10001 * (c + 2));
+        ferry_queue_write(&q, FERRY_CHAN_IRQ_ENABLE, c);
+        ferry_queue_start(&q);
+        ferry_queue_do(&q, FERRY_OP_NOP, 0, 0, 0, 0);
+        ferry_queue_do(&q, FERRY_OP_COPY, 9, ferry_at(c, 77), 0, 0);
+        ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, q.tail + 5);
+        if (c == 1) {
+            ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
+            ferry_queue_wait_state(&q, FERRY_STATE_IDLE);
+        } else if (c == 2) {
+            ferry_doorbell(dev, c, 1);
+        }
+    }
+    for (uint32_t i = 0; i < 0x1900; i++) {
+        before[i] = ferry_read(dev, 4 * i);
+    }
+    dev = migrate(dev, route->to, ",num-irqs=3");
+    for (uint32_t i = 0; i < 0x1900; i++) {
+        if (4 * i != FERRY_TIME_LO && ferry_read(dev, 4 * i) != before[i]) {
+            g_error("0x%x was 0x%08x and is 0x%08x", 4 * i, before[i],
+                    ferry_read(dev, 4 * i));
+        }
+    }
+    g_assert_cmphex(before[FERRY_IRQ_PENDING_LO(2) / 4], ==, 4);
+    q.dev = dev;
+    g_assert_cmpuint(ferry_queue_do(&q, FERRY_OP_NOP, 0, 0, 0, 0).status, ==,
+                     FERRY_OK);
+    ferry_free(dev);
+}
+
+/* What coalescing held back comes when it would have come. */
+static void test_coalesce(const void *opaque)
+{
+    const Route *route = opaque;
+    FerryDev *dev = ferry_new(route->from, MACHINE, "");
+    FerryQueue q[2];
+
+    for (unsigned int c = 0; c < 2; c++) {
+        ferry_queue_init(&q[c], dev, c);
+        ferry_queue_start(&q[c]);
+        ferry_queue_write(&q[c], FERRY_CHAN_COALESCE, 30000 << 16 | 3);
+        ferry_queue_write(&q[c], FERRY_CHAN_CQ_ARM, 1);
+        ferry_queue_do(&q[c], FERRY_OP_NOP, 0, 0, 0, 0);
+    }
+    qtest_clock_step(dev->qts, 20000000);
+    dev = migrate(dev, route->to, "");
+    q[0].dev = q[1].dev = dev;
+    for (unsigned int i = 0; i < 2; i++) {
+        g_assert_cmphex(ferry_queue_read(&q[1], FERRY_CHAN_IRQ_STATUS), ==, 0);
+        ferry_queue_do(&q[1], FERRY_OP_NOP, 0, 0, 0, 0);
+    }
+    g_assert_cmphex(ferry_queue_read(&q[0], FERRY_CHAN_IRQ_STATUS), ==, 0);
+    qtest_clock_step(dev->qts, 9900000);
+    g_assert_cmphex(ferry_queue_read(&q[0], FERRY_CHAN_IRQ_STATUS), ==, 0);
+    qtest_clock_step(dev->qts, 101000);
+    for (unsigned int c = 0; c < 2; c++) {
+        uint64_t spent = 0;
+
+        while (!ferry_queue_read(&q[c], FERRY_CHAN_IRQ_STATUS)) {
+            g_assert_cmpint(dev->engine, ==, FERRY_IOTHREAD);
+            ferry_poll(dev, &spent);
+        }
+    }
+    ferry_free(dev);
+}
+
+/* An invalidation, a STOP and a RESET that have begun end over there. */
+static void test_commands(const void *opaque)
+{
+    const Route *route = opaque;
+    FerryDev *dev = ferry_new(route->from, MACHINE, SLOW);
+    uint64_t spent = 0;
+    FerryQueue q[3];
+    FerryCqe cqe;
+
+    for (unsigned int c = 0; c < 3; c++) {
+        ferry_queue_init(&q[c], dev, c);
+        ferry_queue_row(&q[c], 0, DST, BIG, 7, 0);
+        ferry_queue_start(&q[c]);
+        for (unsigned int i = 0; i < 60; i++) {
+            ferry_queue_add(&q[c], FERRY_OP_FILL, BIG, 0, 0, 0);
+        }
+        ferry_queue_ring(&q[c]);
+    }
+    poll_bytes(&q[0]);
+    /* The IOThread stands still before they come, or it would be done. */
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
+    qtest_writel(dev->qts, q[0].wt + FERRY_ROW_FLAGS, 0);
+    ferry_queue_write(&q[0], FERRY_CHAN_WIN_INVALIDATE, 0);
+    ferry_queue_write(&q[1], FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
+    ferry_queue_write(&q[2], FERRY_CHAN_CMD, FERRY_CHAN_CMD_RESET);
+    dev = migrate(dev, route->to, SLOW);
+    for (unsigned int c = 0; c < 3; c++) {
+        q[c].dev = dev;
+    }
+    ferry_queue_wait_state(&q[1], FERRY_STATE_IDLE);
+    ferry_queue_wait_state(&q[2], FERRY_STATE_IDLE);
+    g_assert_cmphex(ferry_queue_read(&q[2], FERRY_CHAN_CONFIG), ==, 0);
+    while (ferry_queue_read(&q[0], FERRY_CHAN_STATUS) &
+           FERRY_CHAN_STATUS_INVAL_BUSY) {
+        ferry_poll(dev, &spent);
+    }
+    do {
+        cqe = ferry_queue_reap(&q[0]);
+    } while (cqe.status == FERRY_OK && q[0].head < 60);
+    g_assert_cmpuint(cqe.status, ==, FERRY_ERR_WINDOW_REVOKED);
+    while (q[0].head < 60) {
+        ferry_assert_cqe(ferry_queue_reap(&q[0]), FERRY_ERR_WINDOW_REVOKED, 0,
+                         0, 0);
+    }
+    ferry_free(dev);
+}
+
+/*
+ * Streams with bytes of the device's section spoilt are refused or taken, and
+ * what was taken can be looked at, worked with and reset.
+ */
+static void test_bogus_stream(void)
+{
+    g_autofree char *name = stream_name();
+    g_autofree char *good = NULL;
+    FerryDev *dev = ferry_new(FERRY_VIRTUAL, MACHINE, SLOW);
+    GRand *rand = g_rand_new_with_seed(20251122);
+    gsize len, at = 0, span = 2000;
+    FerryQueue q;
+
+    for (unsigned int c = 0; c < 4; c++) {
+        ferry_queue_start_bypass(&q, dev, c);
+        ferry_queue_add(&q, FERRY_OP_COPY, BIG, SRC, DST, 0);
+        ferry_queue_ring(&q);
+    }
+    qtest_clock_step(dev->qts, 200000);
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
+    send_stream(dev, name);
+    wait_completed(dev);
+    ferry_free(dev);
+    g_assert_true(g_file_get_contents(name, &good, &len, NULL));
+    for (gsize i = 0; i + 6 < len && !at; i++) {
+        at = memcmp(good + i, "\5ferry", 6) ? 0 : i + 6;
+    }
+    g_assert_cmpuint(at, >, 0);
+    for (int i = 0; i < 24; i++) {
+        g_autofree char *bad = g_memdup2(good, len);
+        g_autofree char *status = NULL;
+        g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+        for (int n = g_rand_int_range(rand, 1, 30); n--; ) {
+            gsize where = at + 12 + g_rand_int_range(rand, 0, span);
+
+            bad[MIN(where, len - 1)] = g_rand_boolean(rand) ? -1 :
+                                       g_rand_int(rand);
+        }
+        g_assert_true(g_file_set_contents(name, bad, len, NULL));
+        dev = ferry_new(FERRY_VIRTUAL, MACHINE " -incoming defer", SLOW);
+        qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate-incoming',"
+                                 "  'arguments': { 'uri': %s,"
+                                 "  'exit-on-error': false } }", uri);
+        do {
+            g_free(status);
+            status = query(dev, NULL);
+        } while (strcmp(status, "completed") && strcmp(status, "failed"));
+        if (!strcmp(status, "completed")) {
+            qtest_qmp_assert_success(dev->qts, "{ 'execute': 'cont' }");
+            for (uint32_t r = 0; r < FERRY_CTRL_SIZE; r += 4) {
+                ferry_read(dev, r);
+            }
+            qtest_clock_step(dev->qts, 1000000);
+            qtest_system_reset(dev->qts);
+            ferry_queue_start_bypass(&q, dev, 0);
+            ferry_assert_cqe(ferry_queue_do(&q, FERRY_OP_FILL, 8, 0, DST, 0),
+                             FERRY_OK, 8, 0, 0);
+        }
+        ferry_free(dev);
+    }
+    g_rand_free(rand);
+    unlink(name);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*test)(const void *);
+    } tests[] = {
+        { "partial-operation-goes-on", test_partial },
+        { "partial-overlapping-copy-goes-on", test_overlap },
+        { "writes-mark-pages-dirty", test_live },
+        { "registers-are-kept", test_registers },
+        { "coalescing-keeps-its-deadline", test_coalesce },
+        { "commands-in-progress-end", test_commands },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+        for (size_t r = 0; r < ARRAY_SIZE(routes); r++) {
+            g_autofree char *path = g_strdup_printf("ferry/migrate/%s/%s",
+                                                    tests[i].name,
+                                                    routes[r].name);
+
+            qtest_add_data_func(path, &routes[r], tests[i].test);
+        }
+    }
+    ferry_add_plain("migrate", "bogus-stream-does-no-harm", test_bogus_stream);
+    return ferry_run_tests();
+}
