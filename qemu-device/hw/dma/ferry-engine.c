@@ -363,6 +363,27 @@ static void ferry_engine_command(FerryChannel *c, int64_t now)
     }
 }
 
+/* With the lock: whether there is a command to carry out */
+bool ferry_engine_command_due(FerryState *s, int64_t now)
+{
+    uint64_t commanded = s->commanded;
+    unsigned i;
+    int j;
+
+    if (!s->ready) {
+        return s->reset_ns <= now;
+    }
+    for (i = 0; commanded; i++, commanded >>= 1) {
+        for (j = 0; (commanded & 1) && j < FERRY_CMDS; j++) {
+            if (s->chan[i].cmd_ns[j] != FERRY_NONE &&
+                s->chan[i].cmd_ns[j] <= now) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Carry out the commands that are due. */
 void ferry_engine_commands(FerryState *s, int64_t now)
 {
@@ -401,6 +422,7 @@ void ferry_engine_commands(FerryState *s, int64_t now)
                 }
             }
         }
+        qemu_cond_broadcast(&s->command_done);
     }
 }
 

@@ -13,8 +13,9 @@
  *
  *   const   written by realize only
  *   BQL     the control half
- *   lock    FerryState.lock, taken by both halves for a few instructions; no
- *           other lock is taken and nothing is called out while it is held
+ *   lock    FerryState.lock, inside the BQL; both halves take it for a few
+ *           instructions, in which they do nothing outside of the device but
+ *           to set a timer
  *   engine  the engine half, while the channel is not IDLE; in IDLE it is the
  *           control half's, under lock, and while the engine is quiesced it is
  *           everybody's under the BQL
@@ -246,6 +247,7 @@ struct FerryState {
     bool ready;                 /* lock, read by all */
     int64_t reset_ns;           /* lock; when a global reset takes effect */
     uint64_t commanded;         /* lock; bit c: channel c has a command */
+    QemuCond command_done;      /* with lock */
     uint64_t asserting;         /* lock; bit c: channel c asserts its line */
     uint32_t levels;            /* BQL; of the lines */
     QEMUTimer *coalesce_timer;  /* earliest deadline of a coalesced interrupt */
@@ -285,7 +287,7 @@ static inline uint32_t ferry_chan_size(FerryChannel *c)
 
 static inline bool ferry_chan_has_work(FerryChannel *c)
 {
-    return qatomic_read(&c->state) == FERRY_STATE_RUNNING &&
+    return qatomic_load_acquire(&c->state) == FERRY_STATE_RUNNING &&
            qatomic_load_acquire(&c->tail) != c->head;
 }
 
@@ -330,6 +332,7 @@ void ferry_irq_update(FerryState *s);
 /* ferry-engine.c: commands, scheduling, fetching, completing */
 int64_t ferry_engine_command_ns(FerryState *s);
 void ferry_engine_commands(FerryState *s, int64_t now);
+bool ferry_engine_command_due(FerryState *s, int64_t now);
 bool ferry_engine_quantum(FerryState *s, int64_t now);
 int64_t ferry_engine_next(FerryState *s);
 void ferry_engine_wake(FerryState *s);
@@ -378,6 +381,7 @@ void ferry_dma_dirty(FerryPiece *piece, uint32_t len);
 void ferry_timing_init(FerryState *s);
 void ferry_timing_exit(FerryState *s);
 void ferry_timing_wake(FerryState *s);
+void ferry_timing_catch_up(FerryState *s);
 void ferry_timing_doorbell(FerryChannel *c, bool was_idle);
 bool ferry_timing_pay(FerryState *s, uint32_t len);
 void ferry_timing_abandon(FerryState *s);
@@ -386,6 +390,7 @@ void ferry_timing_abandon(FerryState *s);
 bool ferry_iothread_init(FerryState *s, Error **errp);
 void ferry_iothread_exit(FerryState *s);
 void ferry_iothread_wake(FerryState *s);
+void ferry_iothread_command(FerryState *s);
 void ferry_iothread_quiesce(FerryState *s);
 void ferry_iothread_resume(FerryState *s);
 

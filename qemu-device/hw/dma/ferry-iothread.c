@@ -13,6 +13,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "block/aio.h"
 #include "block/aio-wait.h"
@@ -47,6 +48,22 @@ static void ferry_iothread_run(void *opaque)
 void ferry_iothread_wake(FerryState *s)
 {
     qemu_bh_schedule(s->engine_bh);
+}
+
+/*
+ * Wait until the engine has carried out what it was commanded, which is at most
+ * a quantum away. Otherwise the bounds of CAP_TIME would depend on when the
+ * host runs the IOThread.
+ */
+void ferry_iothread_command(FerryState *s)
+{
+    if (!s->iothread || s->quiesced) {
+        return;
+    }
+    QEMU_LOCK_GUARD(&s->lock);
+    while (ferry_engine_command_due(s, FERRY_NOW)) {
+        qemu_cond_wait(&s->command_done, &s->lock);
+    }
 }
 
 static void ferry_iothread_barrier(void *opaque)

@@ -138,6 +138,7 @@ static uint64_t ferry_ctrl_read(void *opaque, hwaddr offset, unsigned size)
     bool good = size == 4 && QEMU_IS_ALIGNED(offset, 4);
 
     if (good) {
+        ferry_timing_catch_up(s);
         QEMU_LOCK_GUARD(&s->lock);
         good = ferry_read_locked(s, offset, &value);
     }
@@ -185,6 +186,7 @@ static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
     }
     ferry_irq_update(s);
     ferry_engine_wake(s);
+    ferry_iothread_command(s);
 }
 
 const MemoryRegionOps ferry_ctrl_ops = {
