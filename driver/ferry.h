@@ -278,11 +278,11 @@ struct ferry_dev {
  * @node: in &ferry_dev.files
  * @down: what it had was released; under &ferry_dev.files_lock
  * @tab: window table of all its channels
- * @queues: struct ferry_queue by handle
- * @next_queue: where the next handle is looked for
+ * @queues: queues by number of their channel
+ * @made: queues that were made, for their handles
  * @bufs: struct ferry_buf by handle, which is the row of @tab
  * @wait: readers and pollers
- * @read_next: handle at which read(2) goes on, so that no queue starves
+ * @read_next: channel at which read(2) goes on, so that no queue starves
  * @anon: owns the address space of the mappings, so that they can be zapped
  *	without touching those of another open file
  * @maps_lock: protects @maps
@@ -293,11 +293,11 @@ struct ferry_file {
 	struct list_head node;
 	bool down;
 	struct ferry_wintab *tab;
-	struct xarray queues;
-	u32 next_queue;
+	struct ferry_queue __rcu *queues[FERRY_MAX_CHANNELS];
+	atomic_t made;
 	struct xarray bufs;
 	wait_queue_head_t wait;
-	unsigned long read_next;
+	u32 read_next;
 	struct file *anon;
 	spinlock_t maps_lock;
 	struct list_head maps;
@@ -368,14 +368,18 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 long ferry_queue_destroy(struct ferry_file *file, struct ferry_queue_handle *cmd);
 long ferry_queue_flush(struct ferry_file *file, struct ferry_queue_handle *cmd);
 long ferry_queue_cancel(struct ferry_file *file, struct ferry_queue_handle *cmd);
-long ferry_queue_submit(struct ferry_file *file, struct ferry_submit *cmd,
-			void __user *arg);
-long ferry_queue_wait(struct ferry_file *file, struct ferry_submit *cmd,
-		      void __user *arg);
-ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonblock);
-__poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 void ferry_queue_wake_all(struct ferry_file *file);
 void ferry_queue_destroy_all(struct ferry_file *file);
+
+/* ferry_submit.c */
+long ferry_queue_submit(struct ferry_file *file, struct ferry_submit *cmd,
+			struct ferry_submit __user *arg);
+long ferry_queue_wait(struct ferry_file *file, struct ferry_submit *cmd,
+		      struct ferry_submit __user *arg);
+
+/* ferry_event.c */
+ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonblock);
+__poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 
 /* ferry_buf.c */
 long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,

@@ -63,7 +63,6 @@ static int ferry_open(struct inode *inode, struct file *filp)
 	if (!file)
 		goto err_exit;
 	file->fdev = fdev;
-	xa_init_flags(&file->queues, XA_FLAGS_ALLOC1);
 	xa_init(&file->bufs);
 	init_waitqueue_head(&file->wait);
 	spin_lock_init(&file->maps_lock);
@@ -124,7 +123,6 @@ static int ferry_release(struct inode *inode, struct file *filp)
 	list_del(&file->node);
 	mutex_unlock(&fdev->files_lock);
 
-	xa_destroy(&file->queues);
 	xa_destroy(&file->bufs);
 	fput(file->anon);
 	kfree(file);
@@ -156,132 +154,121 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 	return copy_to_user(arg, cmd, min_t(size_t, size, sizeof(*cmd))) ? -EFAULT : 0;
 }
 
-union ferry_cmd {
-	struct ferry_info info;
-	struct ferry_queue_create queue_create;
-	struct ferry_queue_handle queue_handle;
-	struct ferry_buf_alloc buf_alloc;
-	struct ferry_buf_free buf_free;
-	struct ferry_submit submit;
-};
-
-static long ferry_do_info(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
-{
-	return ferry_info(file, &cmd->info, arg);
-}
-
-static long ferry_do_queue_create(struct ferry_file *file, union ferry_cmd *cmd,
-				  void __user *arg)
-{
-	return ferry_queue_create(file, &cmd->queue_create, arg);
-}
-
-static long ferry_do_queue_destroy(struct ferry_file *file, union ferry_cmd *cmd,
-				   void __user *arg)
-{
-	return ferry_queue_destroy(file, &cmd->queue_handle);
-}
-
-static long ferry_do_queue_flush(struct ferry_file *file, union ferry_cmd *cmd,
-				 void __user *arg)
-{
-	return ferry_queue_flush(file, &cmd->queue_handle);
-}
-
-static long ferry_do_queue_cancel(struct ferry_file *file, union ferry_cmd *cmd,
-				  void __user *arg)
-{
-	return ferry_queue_cancel(file, &cmd->queue_handle);
-}
-
-static long ferry_do_buf_alloc(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
-{
-	return ferry_buf_alloc(file, &cmd->buf_alloc, arg);
-}
-
-static long ferry_do_buf_free(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
-{
-	return ferry_buf_free(file, &cmd->buf_free);
-}
-
-static long ferry_do_submit(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
-{
-	return ferry_queue_submit(file, &cmd->submit, arg);
-}
-
-static long ferry_do_wait(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg)
-{
-	return ferry_queue_wait(file, &cmd->submit, arg);
-}
-
-/**
- * struct ferry_ioctl - an ioctl
- * @nr: FERRY_IOC_*
- * @size: size of its structure here
- * @min_size: size of its structure in its first release
- * @call: does it; the argument is complete and what it did not know is zero
+/*
+ * Copy an argument of any release: what this kernel does not know must be zero,
+ * what the caller did not know becomes zero. Inline, so that the ordinary case,
+ * that both know the same, is one copy of constant size.
  */
-struct ferry_ioctl {
-	unsigned int nr;
-	unsigned int size;
-	unsigned int min_size;
-	long (*call)(struct ferry_file *file, union ferry_cmd *cmd, void __user *arg);
-};
-
-#define FERRY_IOCTL(_nr, _struct, _last, _call)				\
-	[_IOC_NR(_nr)] = {						\
-		.nr = _nr,						\
-		.size = sizeof(struct _struct) +			\
-			BUILD_BUG_ON_ZERO(sizeof(union ferry_cmd) <	\
-					  sizeof(struct _struct)),	\
-		.min_size = offsetofend(struct _struct, _last),		\
-		.call = _call,						\
-	}
-
-static const struct ferry_ioctl ferry_ioctls[] = {
-	FERRY_IOCTL(FERRY_IOC_INFO, ferry_info, busy_mask, ferry_do_info),
-	FERRY_IOCTL(FERRY_IOC_QUEUE_CREATE, ferry_queue_create, channel, ferry_do_queue_create),
-	FERRY_IOCTL(FERRY_IOC_QUEUE_DESTROY, ferry_queue_handle, timeout_ns,
-		    ferry_do_queue_destroy),
-	FERRY_IOCTL(FERRY_IOC_QUEUE_FLUSH, ferry_queue_handle, timeout_ns, ferry_do_queue_flush),
-	FERRY_IOCTL(FERRY_IOC_QUEUE_CANCEL, ferry_queue_handle, timeout_ns,
-		    ferry_do_queue_cancel),
-	FERRY_IOCTL(FERRY_IOC_BUF_ALLOC, ferry_buf_alloc, mmap_offset, ferry_do_buf_alloc),
-	FERRY_IOCTL(FERRY_IOC_BUF_FREE, ferry_buf_free, buffer, ferry_do_buf_free),
-	FERRY_IOCTL(FERRY_IOC_SUBMIT, ferry_submit, reserved, ferry_do_submit),
-	FERRY_IOCTL(FERRY_IOC_WAIT, ferry_submit, reserved, ferry_do_wait),
-};
-
-static long ferry_ioctl_call(struct ferry_file *file, unsigned int nr, void __user *arg)
+static __always_inline int ferry_get_arg(void *to, size_t size, size_t min_size,
+					 const void __user *arg)
 {
-	const struct ferry_ioctl *ioctl;
-	union ferry_cmd cmd;
-	u32 size;
-	int err;
+	u32 user_size;
 
-	if (_IOC_NR(nr) >= ARRAY_SIZE(ferry_ioctls))
-		return -ENOTTY;
-	ioctl = &ferry_ioctls[array_index_nospec(_IOC_NR(nr), ARRAY_SIZE(ferry_ioctls))];
-	if (ioctl->nr != nr)
-		return -ENOTTY;
-	if (get_user(size, (u32 __user *)arg))
+	if (likely(!copy_from_user(to, arg, size) && *(u32 *)to == size))
+		return 0;
+	if (get_user(user_size, (const u32 __user *)arg))
 		return -EFAULT;
-	if (size < ioctl->min_size)
+	if (user_size < min_size)
 		return -EINVAL;
-	err = copy_struct_from_user(&cmd, ioctl->size, arg, size);
-	if (err)
-		return err;
-	return ioctl->call(file, &cmd, arg);
+	return copy_struct_from_user(to, size, arg, user_size);
 }
 
-static long ferry_ioctl(struct file *filp, unsigned int nr, unsigned long arg)
+/* @_last: last member that the structure had in its first release. */
+#define FERRY_GET_ARG(_cmd, _last, _arg)				\
+	ferry_get_arg(_cmd, sizeof(*(_cmd)), offsetofend(typeof(*(_cmd)), _last), _arg)
+
+static long ferry_do_info(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_info cmd;
+
+	return FERRY_GET_ARG(&cmd, busy_mask, arg) ?: ferry_info(file, &cmd, arg);
+}
+
+static long ferry_do_queue_create(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_create cmd;
+
+	return FERRY_GET_ARG(&cmd, channel, arg) ?: ferry_queue_create(file, &cmd, arg);
+}
+
+static long ferry_do_queue_destroy(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_handle cmd;
+
+	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_destroy(file, &cmd);
+}
+
+static long ferry_do_queue_flush(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_handle cmd;
+
+	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_flush(file, &cmd);
+}
+
+static long ferry_do_queue_cancel(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_handle cmd;
+
+	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_cancel(file, &cmd);
+}
+
+static long ferry_do_buf_alloc(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_buf_alloc cmd;
+
+	return FERRY_GET_ARG(&cmd, mmap_offset, arg) ?: ferry_buf_alloc(file, &cmd, arg);
+}
+
+static long ferry_do_buf_free(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_buf_free cmd;
+
+	return FERRY_GET_ARG(&cmd, buffer, arg) ?: ferry_buf_free(file, &cmd);
+}
+
+static long ferry_do_submit(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_submit cmd;
+
+	return FERRY_GET_ARG(&cmd, reserved, arg) ?: ferry_queue_submit(file, &cmd, arg);
+}
+
+static long ferry_do_wait(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_submit cmd;
+
+	return FERRY_GET_ARG(&cmd, reserved, arg) ?: ferry_queue_wait(file, &cmd, arg);
+}
+
+static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) = {
+	[_IOC_NR(FERRY_IOC_INFO)]		= ferry_do_info,
+	[_IOC_NR(FERRY_IOC_QUEUE_CREATE)]	= ferry_do_queue_create,
+	[_IOC_NR(FERRY_IOC_QUEUE_DESTROY)]	= ferry_do_queue_destroy,
+	[_IOC_NR(FERRY_IOC_QUEUE_FLUSH)]	= ferry_do_queue_flush,
+	[_IOC_NR(FERRY_IOC_QUEUE_CANCEL)]	= ferry_do_queue_cancel,
+	[_IOC_NR(FERRY_IOC_BUF_ALLOC)]		= ferry_do_buf_alloc,
+	[_IOC_NR(FERRY_IOC_BUF_FREE)]		= ferry_do_buf_free,
+	[_IOC_NR(FERRY_IOC_SUBMIT)]		= ferry_do_submit,
+	[_IOC_NR(FERRY_IOC_WAIT)]		= ferry_do_wait,
+};
+
+static long ferry_ioctl_call(struct ferry_file *file, unsigned int cmd, void __user *arg)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (cmd != _IO(FERRY_IOC_MAGIC, nr) || nr >= ARRAY_SIZE(ferry_ioctls))
+		return -ENOTTY;
+	return ferry_ioctls[array_index_nospec(nr, ARRAY_SIZE(ferry_ioctls))](file, arg);
+}
+
+static long ferry_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct ferry_file *file = filp->private_data;
 	long ret = -ENODEV;
 	int idx;
 
 	if (ferry_dev_enter(file->fdev, &idx))
-		ret = ferry_ioctl_call(file, nr, (void __user *)arg);
+		ret = ferry_ioctl_call(file, cmd, (void __user *)arg);
 	ferry_dev_exit(file->fdev, idx);
 	return ret;
 }
