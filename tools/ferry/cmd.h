@@ -71,6 +71,13 @@ void die(const char *format, ...)
 /* open_device() - open it, or die with the remedy */
 struct ferry *open_device(const char *path, struct ferry_info *info);
 
+/*
+ * buffers_lost() - what to say when the memory of a buffer is not there any more
+ *
+ * After an unbind the CPU gets SIGBUS for it, and a system call EFAULT.
+ */
+void buffers_lost(int signal) __attribute__((noreturn));
+
 /* finish_output() - die if standard output could not take what was printed */
 void finish_output(void);
 

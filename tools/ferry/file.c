@@ -94,6 +94,8 @@ size_t file_read(struct file *file, void *data, size_t len)
 			break;
 		if (n > 0)
 			got += (size_t)n;
+		else if (errno == EFAULT)
+			buffers_lost(0);
 		else if (errno != EINTR)
 			die("cannot read %s after %ju bytes: %s", file->name,
 			    (uintmax_t)(file->done + got), strerror(errno));
@@ -113,6 +115,8 @@ void file_write(struct file *file, const void *data, size_t len)
 		n = write(file->fd, (const char *)data + put, len - put);
 		if (n >= 0)
 			put += (size_t)n;
+		else if (errno == EFAULT)
+			buffers_lost(0);
 		else if (errno == ENOSPC)
 			die("%s is full after %ju bytes; make room, or bound the work with --size",
 			    file->name, (uintmax_t)(file->done + put));

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "progress.h"
@@ -55,6 +56,17 @@ void finish_output(void)
 {
 	if (fflush(stdout) || ferror(stdout))
 		die("cannot write standard output: %s", strerror(errno));
+}
+
+void buffers_lost(int signal)
+{
+	static const char line[] =
+		"ferry: the device is gone, and its buffers with it\n";
+
+	/* A signal handler: nothing but system calls. */
+	(void)signal;
+	_exit(write(STDERR_FILENO, line, sizeof(line) - 1) < 0 ?
+	      EXIT_USAGE : trouble_status);
 }
 
 struct ferry *open_device(const char *path, struct ferry_info *info)

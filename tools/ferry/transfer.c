@@ -8,6 +8,7 @@
  * is nothing left to load.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ void transfer_open(struct transfer *transfer, unsigned int op, int buffers)
 	struct ferry_info info;
 	struct slot *slot;
 
+	signal(SIGBUS, buffers_lost);
 	transfer->dev = open_device(opt->device, &info);
 	check_limits(opt, op, buffers & SRC && buffers & DST ? 2 : 1, &info);
 	open_queue(transfer, &info);
