@@ -99,17 +99,26 @@ void ferry_free(FerryDev *dev)
 bool ferry_accepts(const char *machine, const char *options, char **message)
 {
     g_autofree char *command = NULL;
+    g_autofree char *dtb = NULL;
     g_auto(GStrv) argv = NULL;
-    int status;
+    int status, fd;
 
-    /* dumpdtb ends an emulator that has accepted everything. */
+    /*
+     * dumpdtb ends an emulator that has accepted everything. It renames a new
+     * file over the one that it is given: that must not be /dev/null.
+     */
+    fd = g_file_open_tmp("ferry-XXXXXX.dtb", &dtb, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
     command = g_strdup_printf("%s -display none -nodefaults %s -accel qtest "
-                              "-machine virt,dumpdtb=/dev/null "
+                              "-machine virt,dumpdtb=%s "
                               "-device ferry,id=ferry%s",
-                              getenv("QTEST_QEMU_BINARY"), machine, options);
+                              getenv("QTEST_QEMU_BINARY"), machine, dtb,
+                              options);
     g_assert_true(g_shell_parse_argv(command, NULL, &argv, NULL));
     g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL,
                                NULL, NULL, NULL, message, &status, NULL));
+    unlink(dtb);
     g_assert_true(WIFEXITED(status));
     return WEXITSTATUS(status) == 0;
 }
