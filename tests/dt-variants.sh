@@ -71,32 +71,32 @@ describe() {
 	broken-missing-reg)
 		edits=("delete $node reg")
 		absent=("$node reg")
-		valid=no message='ctrl'
+		valid=no message='no register range named ctrl'
 		;;
 	broken-small-ctrl)
 		edits=("overlay broken-small-ctrl.dtso")
 		assertions=("$node reg 0 4000 80000 80000")
-		message='ctrl.*(small|short|0x4000)'
+		message='ctrl aperture .* is too small'
 		;;
 	broken-small-doorbell)
 		edits=("overlay broken-small-doorbell.dtso")
 		assertions=("$node reg 0 10000 80000 10000")
-		message='doorbell.*(small|short|0x10000)'
+		message='doorbell aperture .* is too small for 8 channels'
 		;;
 	broken-overlap)
 		edits=("overlay broken-overlap.dtso")
 		assertions=("$node reg 0 10000 0 80000")
-		message='doorbell.*(overlap|in use|reserve|claim)'
+		message='doorbell aperture .* is in use'
 		;;
 	broken-swapped-reg)
 		edits=("overlay broken-swapped-reg.dtso")
 		assertions=("$node reg 80000 80000 0 10000")
-		message='ID 0x0|not a Ferry'
+		message='no ferry here: ID is 0'
 		;;
 	broken-interrupt-count)
 		edits=("overlay broken-interrupt-count.dtso")
 		assertions=("$node interrupts 0 70 4 0 71 4 0 72 4")
-		message='(3.*8|8.*3).*interrupt|interrupt.*(3.*8|8.*3)'
+		message='3 interrupts.*8 lines|8 lines.*3 interrupts'
 		;;
 	broken-compatible)
 		# No driver takes it, so there is nobody to complain.
@@ -122,6 +122,8 @@ dump_dtb() {
 	# QEMU leaves when it has written the tree, so there is no guest to succeed.
 	"$top/scripts/boot" "${options[@]}" -- true >"$build/log/dt-dump.boot" 2>&1 || :
 	[ -s "$1" ] || { cat "$build/log/dt-dump.boot"; return 1; }
+	# QEMU leaves a megabyte of room in it, and then more: too much for Linux, which stays silent.
+	dtc -q -I dtb -O dtb -o "$1.new" "$1" && mv "$1.new" "$1"
 }
 
 # apply_edit DTB KIND ARG...
