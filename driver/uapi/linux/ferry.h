@@ -180,8 +180,10 @@ struct ferry_queue_handle {
  * @reserved: must be zero
  * @mmap_offset: out: offset for mmap(2) of this buffer on this file
  *
- * The memory is zeroed and serves every queue of this file. EINVAL: length is
- * 0 or more than the device can address. ENOSPC: max_buffers are in use.
+ * The memory is zeroed and serves every queue of this file. It is contiguous, so
+ * a long buffer may be ENOMEM where several short ones are not. EINVAL: length is
+ * 0 or more than the device can address. ENOSPC: max_buffers are in use. A handle
+ * that was freed is used again as late as possible.
  */
 struct ferry_buf_alloc {
 	__u32	size;
@@ -230,7 +232,9 @@ struct ferry_buf_free {
  * Both succeed once anything was submitted or reaped, and say how much.
  * Otherwise: EAGAIN: the queue is full (SUBMIT with @nr_sqes not 0), or nothing
  * had completed and @timeout_ns is 0 while @min_cqes is not; ETIME: @timeout_ns has passed;
- * EINTR; EIO.
+ * EINTR; EIO. Of a dead queue, what has completed can still be reaped. EFAULT: if @sqes is
+ * bad, nothing was submitted; if @cqes is, nothing was reaped; if it is this structure that
+ * can't be written, both may have happened.
  */
 struct ferry_submit {
 	__u32	size;
