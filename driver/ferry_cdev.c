@@ -32,16 +32,9 @@
 static dev_t ferry_devt;
 static DEFINE_IDA(ferry_ida);
 
-static char *ferry_devnode(const struct device *dev, umode_t *mode)
-{
-	if (mode)
-		*mode = 0660;
-	return NULL;
-}
-
+/* devtmpfs makes the node 0600; tools/70-ferry.rules gives it to a group. */
 static const struct class ferry_class = {
 	.name = "ferry",
-	.devnode = ferry_devnode,
 	.dev_groups = ferry_dev_groups,
 };
 
@@ -156,7 +149,8 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 
 /*
  * Copy an argument of any release: what this kernel does not know must be zero,
- * what the caller did not know becomes zero. Inline, so that the ordinary case,
+ * what the caller did not know becomes zero. @min_size ends with the last member
+ * of the first release. Inline, so that the ordinary case,
  * that both know the same, is one copy of constant size.
  */
 static __always_inline int ferry_get_arg(void *to, size_t size, size_t min_size,
@@ -173,71 +167,76 @@ static __always_inline int ferry_get_arg(void *to, size_t size, size_t min_size,
 	return copy_struct_from_user(to, size, arg, user_size);
 }
 
-/* @_last: last member that the structure had in its first release. */
-#define FERRY_GET_ARG(_cmd, _last, _arg)				\
-	ferry_get_arg(_cmd, sizeof(*(_cmd)), offsetofend(typeof(*(_cmd)), _last), _arg)
-
 static long ferry_do_info(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_info cmd;
 
-	return FERRY_GET_ARG(&cmd, busy_mask, arg) ?: ferry_info(file, &cmd, arg);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), busy_mask), arg) ?:
+	       ferry_info(file, &cmd, arg);
 }
 
 static long ferry_do_queue_create(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_queue_create cmd;
 
-	return FERRY_GET_ARG(&cmd, channel, arg) ?: ferry_queue_create(file, &cmd, arg);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), channel), arg) ?:
+	       ferry_queue_create(file, &cmd, arg);
 }
 
 static long ferry_do_queue_destroy(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_queue_handle cmd;
 
-	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_destroy(file, &cmd);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), timeout_ns), arg) ?:
+	       ferry_queue_destroy(file, &cmd);
 }
 
 static long ferry_do_queue_flush(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_queue_handle cmd;
 
-	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_flush(file, &cmd);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), timeout_ns), arg) ?:
+	       ferry_queue_flush(file, &cmd);
 }
 
 static long ferry_do_queue_cancel(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_queue_handle cmd;
 
-	return FERRY_GET_ARG(&cmd, timeout_ns, arg) ?: ferry_queue_cancel(file, &cmd);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), timeout_ns), arg) ?:
+	       ferry_queue_cancel(file, &cmd);
 }
 
 static long ferry_do_buf_alloc(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_buf_alloc cmd;
 
-	return FERRY_GET_ARG(&cmd, mmap_offset, arg) ?: ferry_buf_alloc(file, &cmd, arg);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), mmap_offset), arg) ?:
+	       ferry_buf_alloc(file, &cmd, arg);
 }
 
 static long ferry_do_buf_free(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_buf_free cmd;
 
-	return FERRY_GET_ARG(&cmd, buffer, arg) ?: ferry_buf_free(file, &cmd);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), buffer), arg) ?:
+	       ferry_buf_free(file, &cmd);
 }
 
 static long ferry_do_submit(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_submit cmd;
 
-	return FERRY_GET_ARG(&cmd, reserved, arg) ?: ferry_queue_submit(file, &cmd, arg);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), reserved), arg) ?:
+	       ferry_queue_submit(file, &cmd, arg);
 }
 
 static long ferry_do_wait(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_submit cmd;
 
-	return FERRY_GET_ARG(&cmd, reserved, arg) ?: ferry_queue_wait(file, &cmd, arg);
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), reserved), arg) ?:
+	       ferry_queue_wait(file, &cmd, arg);
 }
 
 static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) = {
