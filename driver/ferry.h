@@ -168,6 +168,7 @@ struct ferry_chan_config {
  * @waiters: list of struct ferry_waiter
  * @watch: looks for lost interrupts while there are waiters
  * @error: why it halted; kept until the next start
+ * @killed: why the driver gave it up, or NULL; kept until the next start
  */
 struct ferry_chan {
 	struct ferry_dev *fdev;
@@ -196,6 +197,7 @@ struct ferry_chan {
 	struct list_head waiters;
 	struct timer_list watch;
 	struct ferry_error error;
+	const char *killed;
 };
 
 /**
@@ -411,7 +413,7 @@ int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 tar
 		   const void *owner);
 void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter);
 void ferry_chan_rearm(struct ferry_chan *chan);
-void ferry_chan_kill(struct ferry_chan *chan);
+void ferry_chan_kill(struct ferry_chan *chan, const char *why);
 void ferry_chan_orphan(struct ferry_chan *chan);
 void ferry_chan_watch(struct timer_list *timer);
 irqreturn_t ferry_irq_handler(int irq, void *data);

@@ -337,6 +337,7 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	chan->dead = false;
 	chan->armed = false;
 	chan->error = (struct ferry_error){};
+	chan->killed = NULL;
 	chan->live = true;
 	spin_unlock_irq(&chan->lock);
 	err = ferry_chan_program(chan);
@@ -374,7 +375,7 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 		dev_warn_ratelimited(&chan->fdev->dev, "channel %u does not stop; resetting it\n",
 				     chan->nr);
 		if (ferry_chan_reset(chan)) {
-			ferry_chan_kill(chan);
+			ferry_chan_kill(chan, "did not stop");
 			goto out_unlock;
 		}
 	}
@@ -383,7 +384,7 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);
 	err = ferry_chan_program(chan);
 	if (err)
-		ferry_chan_kill(chan);
+		ferry_chan_kill(chan, "did not start again");
 	else
 		ferry_chan_rearm(chan);
 out_unlock:
@@ -419,7 +420,7 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
 		dev_err_ratelimited(&chan->fdev->dev,
 				    "channel %u does not let go of window %u; resetting it\n",
 				    chan->nr, row);
-		ferry_chan_kill(chan);
+		ferry_chan_kill(chan, "did not let go of a window");
 		err = ferry_chan_reset(chan);
 	}
 out_unlock:
@@ -464,7 +465,7 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	if (chan->live && !chan->dead &&
 	    ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS)) == FERRY_STATE_IDLE) {
 		if (ferry_chan_program(chan))
-			ferry_chan_kill(chan);
+			ferry_chan_kill(chan, "did not start after suspend");
 		else
 			ferry_chan_rearm(chan);
 	}

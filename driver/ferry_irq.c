@@ -179,16 +179,18 @@ void ferry_chan_rearm(struct ferry_chan *chan)
 /**
  * ferry_chan_kill() - nothing will complete any more
  * @chan: channel
+ * @why: for sysfs; a constant
  *
  * Notifies everybody. What has completed can still be reaped. Any context but
  * hard interrupt.
  */
-void ferry_chan_kill(struct ferry_chan *chan)
+void ferry_chan_kill(struct ferry_chan *chan, const char *why)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&chan->lock, flags);
 	chan->dead = true;
+	chan->killed = why;
 	ferry_chan_wake(chan);
 	spin_unlock_irqrestore(&chan->lock, flags);
 }

@@ -272,16 +272,20 @@ static ssize_t quanta_show(struct ferry_chan *chan, char *buf)
 }
 FERRY_CHAN_ATTR_RO(quanta);
 
-/* Why it halted, if it did, even when it was reset since; else what is latched now. */
+/* Why it died, if it did, even when it was reset since; else what is latched now. */
 static ssize_t error_show(struct ferry_chan *chan, char *buf)
 {
 	struct ferry_error error;
+	const char *killed;
 
 	spin_lock_irq(&chan->lock);
+	killed = chan->killed;
 	error = chan->error;
 	if (!error.code)
 		ferry_error_read(chan, &error);
 	spin_unlock_irq(&chan->lock);
+	if (killed)
+		return sysfs_emit(buf, "killed: %s\n", killed);
 	if (!error.code)
 		return sysfs_emit(buf, "none\n");
 	return sysfs_emit(buf, "%s%s entry %u address %#llx\n", error.halt ? "halt " : "",
