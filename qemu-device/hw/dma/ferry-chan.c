@@ -25,10 +25,10 @@ uint32_t ferry_chan_bad_config(FerryChannel *c)
         uint64_t base;
         uint64_t size;
     } area[] = {
-        { FERRY_CHAN_SQ_BASE_LO, c->sq_base, (uint64_t)FERRY_SQE_SIZE << order },
-        { FERRY_CHAN_CQ_BASE_LO, c->cq_base, (uint64_t)FERRY_CQE_SIZE << order },
+        { FERRY_CHAN_SQ_BASE_LO, c->sq_base, FERRY_SQE_SIZE * BIT_ULL(order) },
+        { FERRY_CHAN_CQ_BASE_LO, c->cq_base, FERRY_CQE_SIZE * BIT_ULL(order) },
         { FERRY_CHAN_WT_BASE_LO, c->wt_base,
-          (uint64_t)FERRY_ROW_SIZE * c->wt_count },
+          FERRY_ROW_SIZE * (uint64_t)c->wt_count },
     };
     int i;
 

@@ -24,8 +24,10 @@
 
 int64_t ferry_engine_command_ns(FerryState *s)
 {
-    return s->iothread ? 0
-                       : qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + FERRY_COMMAND_NS;
+    if (s->iothread) {
+        return 0;
+    }
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + FERRY_COMMAND_NS;
 }
 
 /* Something may have become due. */
@@ -62,10 +64,11 @@ static void ferry_engine_notify(FerryChannel *c)
 /*
  * An arm that came with a completion may have missed its HEAD, and the
  * completion the arm. A barrier for each would cost as much as a copy of 4 KiB,
- * so there is one at the end of the quantum. Pairs with ferry_chan_arm().
+ * so there is one at the end of the quantum.
  */
 static void ferry_engine_settle(FerryChannel *c)
 {
+    /* Pairs with ferry_chan_arm(): we see the arm or it our HEAD. */
     smp_mb();
     ferry_engine_notify(c);
 }

@@ -272,6 +272,7 @@ struct FerryState {
     /* IOThread engine (ferry-iothread.c) */
     AioContext *ctx;            /* const */
     QEMUBH *engine_bh;          /* const, runs in ctx */
+    MemReentrancyGuard engine_guard;    /* of engine_bh */
     QEMUBH *irq_bh;             /* const, runs in the main loop */
     VMChangeStateEntry *vmstate;
     bool quiesced;              /* BQL, read by all */
@@ -351,7 +352,7 @@ typedef struct FerryResult {
 } FerryResult;
 
 typedef enum FerryStep {
-    FERRY_STEP_AGAIN,           /* there is more to do, in this quantum or not */
+    FERRY_STEP_AGAIN,           /* there is more to do */
     FERRY_STEP_WAIT,            /* its time has to pass first */
     FERRY_STEP_DONE,            /* the result says how */
 } FerryStep;

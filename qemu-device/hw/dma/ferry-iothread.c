@@ -111,10 +111,11 @@ bool ferry_iothread_init(FerryState *s, Error **errp)
     object_ref(OBJECT(s->iothread));
     s->ctx = iothread_get_aio_context(s->iothread);
     /*
-     * Not guarded: register accesses come while it runs, and it accesses
-     * nothing but RAM.
+     * The device's guard would turn away register accesses while the engine
+     * runs, which are no re-entrance: it accesses nothing but RAM.
      */
-    s->engine_bh = aio_bh_new(s->ctx, ferry_iothread_run, s);
+    s->engine_bh = aio_bh_new_guarded(s->ctx, ferry_iothread_run, s,
+                                      &s->engine_guard);
     s->quiesced = true;
     s->vmstate = qemu_add_vm_change_state_handler(ferry_iothread_vm_state, s);
     ferry_iothread_resume(s);

@@ -3,10 +3,9 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An entry is executed in chunks of at most 16 KiB, and a chunk in pieces that
- * are contiguous in host memory on both sides. Between two pieces everything
- * that is known of the progress is in FerryOp, so that the entry can be
- * suspended, cancelled or migrated there.
+ * An entry is executed in pieces that are contiguous in host memory on both
+ * sides. Between two of them everything that is known of its progress is in
+ * FerryOp, so that it can be suspended, cancelled or migrated there.
  *
  * A COPY onto a later part of its own source runs from the end. Its CRC then
  * grows at the front: op.crc is that of the bytes done by themselves, and is
@@ -133,12 +132,14 @@ static uint32_t ferry_op_map(FerryChannel *c, bool back, FerryPiece *src,
     return len;
 }
 
-/* Widen a piece from its last byte to what is contiguous before it. */
+/* How much is contiguous up to the last byte of a piece */
 static uint32_t ferry_piece_room(const FerryPiece *piece)
 {
-    return MIN(piece->bus % FERRY_BACK_BYTES, piece->bus - piece->seg->base) + 1;
+    return 1 + MIN(piece->bus % FERRY_BACK_BYTES,
+                   piece->bus - piece->seg->base);
 }
 
+/* Widen a piece from its last byte to what is before it. */
 static void ferry_piece_widen(FerryPiece *piece, uint32_t len)
 {
     piece->bus -= len - 1;
@@ -168,6 +169,10 @@ static bool ferry_op_piece(FerryChannel *c, FerryResult *r)
     /* The tables may have used up the quantum; they are cached by now. */
     if (c->ferry->quantum_left <= 0) {
         return true;
+    }
+    if (op->code == FERRY_OP_COPY_CRC32C) {
+        /* The move finds in the cache what the CRC has read. */
+        len = MIN(len, FERRY_CHUNK);
     }
     if (back) {
         len = MIN(op->paid, MIN(ferry_piece_room(&src),
@@ -221,18 +226,24 @@ void ferry_op_begin(FerryChannel *c)
     c->op.crc = ferry_op_backward(c) ? 0 : c->op.arg;
 }
 
-/* Execute a chunk of the running entry. */
+/*
+ * Execute a chunk of the running entry; as many of them as go into the quantum,
+ * if none has to wait for its time.
+ */
 FerryStep ferry_op_step(FerryChannel *c, FerryResult *r)
 {
+    FerryState *s = c->ferry;
     FerryOp *op = &c->op;
+    uint32_t most = s->bandwidth ? FERRY_CHUNK
+                                 : ROUND_UP(s->quantum_left, FERRY_CHUNK);
 
     if (!op->paid && op->done < op->len) {
-        op->paid = MIN(FERRY_CHUNK, op->len - op->done);
-        if (!ferry_timing_pay(c->ferry, op->paid)) {
+        op->paid = MIN(most, op->len - op->done);
+        if (!ferry_timing_pay(s, op->paid)) {
             return FERRY_STEP_WAIT;
         }
     }
-    while (op->paid && c->ferry->quantum_left > 0) {
+    while (op->paid && s->quantum_left > 0) {
         if (!ferry_op_piece(c, r)) {
             return FERRY_STEP_DONE;
         }

@@ -36,7 +36,7 @@ static bool ferry_op_is_valid(FerryOp *op)
     return op->code < 32 && (FERRY_MODEL_OPS & BIT(op->code)) &&
            op->len <= (op->code == FERRY_OP_NOP ? 0 : FERRY_MAX_LEN) &&
            op->done <= op->len &&
-           op->paid <= MIN(FERRY_CHUNK, op->len - op->done);
+           op->paid <= MIN(FERRY_QUANTUM, op->len - op->done);
 }
 
 /* The indices of a channel that has a queue */
