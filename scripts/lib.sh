@@ -16,12 +16,14 @@ say() { printf '%s: %s\n' "$me" "$*" >&2; }
 die() { say "$@"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# lock NAME [DIR]: only one process at a time works on the named part of DIR, by default the cache.
+# lock NAME [shared]: only one process at a time, or only those that share, works on this part of the
+# cache, or of the checkout when NAME starts with build/.
 lock() {
-	local dir=${2:-$cache}
-	mkdir -p "$dir" || die "cannot write $dir; for the cache, FERRY_CACHE names another place"
-	exec 9>"$dir/.lock-$1"
-	flock -n 9 || { say "waiting for another process that works on $1"; flock 9; }
+	local file=$cache/.lock-$1
+	[[ $1 != build/* ]] || file=$build/.lock-${1#build/}
+	mkdir -p "$cache" "$build" || die "cannot write $cache; set FERRY_CACHE to a directory that can be written"
+	exec 9>"$file"
+	flock -n ${2:+-s} 9 || { say "waiting for another process that works on ${1#build/}"; flock ${2:+-s} 9; }
 }
 
 # need_space GIB: building with a full disk fails in ways that don't say so.
