@@ -41,8 +41,11 @@ run: qemu
 test: deps
 	@tests/run
 
-lint check-dt qtest tools-test guest-test debug-test: deps
+lint qtest tools-test guest-test debug-test: deps
 	@tests/run $@
+
+check-dt: deps
+	@tests/run check-dt dt-boot
 
 bench: qemu
 	@scripts/build-driver fast
