@@ -6,11 +6,11 @@
  *	engine-bench QEMU
  *
  * The emulator runs no guest (-accel qtest) and its RAM is a memfd that this
- * program maps, too: it writes entries and reads completions as a CPU would, and needs
- * the qtest socket only for registers. A register access through that socket costs tens of
- * microseconds, so a batch is half a ring, one doorbell each, written while the
- * engine works on the other half: the socket's time hides behind the engine's. It is
- * printed, so that one can see whether it does.
+ * program maps, too: it writes entries and reads completions as a CPU would,
+ * and needs the qtest socket only for registers. An access through that socket
+ * costs tens of microseconds, so a batch of small operations is half a ring, and
+ * its one doorbell is written while the engine works on the other half. The
+ * socket's time is printed, so that one can see whether it hides behind that.
  *
  * Prints "round NAME SIZE BATCH GBPS" for every measurement.
  */

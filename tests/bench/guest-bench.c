@@ -8,8 +8,8 @@
  * A row goes to the console: name, bytes, batch, calls, median counter ticks
  * of a call, interrupts of the device. Nothing is printed before all is measured.
  *
- * The environment (kernel command line): bench=awake, where operations complete at
- * once and so SUBMIT needs no sleep, or bench=sleep.
+ * The environment (kernel command line): bench=awake, where operations complete
+ * at once and so SUBMIT needs no sleep, or bench=sleep.
  */
 #include <arm_acle.h>
 #include <errno.h>

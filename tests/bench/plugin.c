@@ -4,8 +4,9 @@
  *
  * hint #0x70 begins a bracket and hint #0x71 ends it; both are NOPs to every
  * CPU. Each bracket becomes a line in the file named by out=: instructions,
- * svc instructions, MMIO writes and MMIO reads of the regions whose names begin with
- * device=, and interrupts acknowledged (reads of ICC_IAR1_EL1, so GICv3). One vCPU.
+ * svc instructions, MMIO writes and MMIO reads of the regions whose names begin
+ * with device=, and interrupts acknowledged (reads of ICC_IAR1_EL1, so GICv3).
+ * One vCPU.
  *
  * A plugin changes nothing that the guest can see; tests/bench/gate checks that.
  */
