@@ -46,9 +46,9 @@ struct options {
 	.size = NO_SIZE,			\
 })
 
-/* Parsers of the common options; their input is a struct options. */
-extern const struct argp device_argp;
-extern const struct argp transfer_argp;
+/* Common options, as .children of an argp; their input is a struct options. */
+extern const struct argp_child device_children[];
+extern const struct argp_child transfer_children[];
 
 /* parse_number() - a number from @min to @max; a usage error if it is not */
 uint64_t parse_number(struct argp_state *state, const char *option,

@@ -45,16 +45,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {
-	{ &transfer_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "A B",
 	.doc = "Find the first difference of A and B, files or block devices; - is standard input.\vThe exit status is 0 if they are the same, 1 if they differ, 2 in trouble.",
-	.children = children,
+	.children = transfer_children,
 };
 
 static void load(struct transfer *transfer, struct slot *slot)

@@ -53,17 +53,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {
-	{ &transfer_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "SRC DST",
 	.doc = "Copy SRC to DST, files or block devices; - is standard input or output.\vWhat was copied before a failure or a signal stays in DST.",
-	.children = children,
+	.children = transfer_children,
 };
 
 static void load(struct transfer *transfer, struct slot *slot)

@@ -37,16 +37,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {
-	{ &transfer_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE...",
 	.doc = "Print the CRC-32C of each FILE; - is standard input.",
-	.children = children,
+	.children = transfer_children,
 };
 
 static void load(struct transfer *transfer, struct slot *slot)

@@ -70,17 +70,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {
-	{ &transfer_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "DST",
 	.doc = "Write --size bytes of a pattern to DST, a file or block device; - is standard output.\vWhat was written before a failure or a signal stays in DST.",
-	.children = children,
+	.children = transfer_children,
 };
 
 static void load(struct transfer *transfer, struct slot *slot)

@@ -19,15 +19,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {
-	{ &device_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
 static const struct argp argp = {
 	.parser = parse,
 	.doc = "Show what the device is and allows.",
-	.children = children,
+	.children = device_children,
 };
 
 /* Channels as ranges, 0-3,6; "none" if there are none. */

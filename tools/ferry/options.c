@@ -59,9 +59,14 @@ static error_t parse_device(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-const struct argp device_argp = {
+static const struct argp device_argp = {
 	.options = device_options,
 	.parser = parse_device,
+};
+
+const struct argp_child device_children[] = {
+	{ &device_argp, 0, NULL, 0 },
+	{ 0 }
 };
 
 static const struct argp_option transfer_options[] = {
@@ -107,13 +112,13 @@ static error_t parse_transfer(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child transfer_children[] = {
-	{ &device_argp, 0, NULL, 0 },
-	{ 0 }
-};
-
-const struct argp transfer_argp = {
+static const struct argp transfer_argp = {
 	.options = transfer_options,
 	.parser = parse_transfer,
-	.children = transfer_children,
+	.children = device_children,
+};
+
+const struct argp_child transfer_children[] = {
+	{ &transfer_argp, 0, NULL, 0 },
+	{ 0 }
 };
