@@ -16,13 +16,13 @@
  *
  *	ferry_dev.srcu (read)
  *	ferry_dev.files_lock		closing or unplugging of open files
- *	ferry_queue.lock		a queue's ring; user memory is accessed under it
+ *	ferry_queue.lock		a queue's ring; user memory is accessed
  *	mmap_lock
  *	ferry_dev.bufs_lock		list and memory of buffers
  *	ferry_dev.share_lock		claiming of channels
  *	ferry_wintab.lock		rows, and which channels use them
  *	ferry_chan.cmd_lock		commands to a channel
- *	ferry_chan.lock			waiters, interrupts (hard interrupt context)
+ *	ferry_chan.lock			waiters, interrupts (in hard interrupt)
  */
 #ifndef FERRY_H
 #define FERRY_H

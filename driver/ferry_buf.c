@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers: memory that the device may touch, allocated here and mapped to user space.
+ * Buffers: memory that the device may touch, allocated here and mapped to user
+ * space.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
@@ -14,16 +15,16 @@
  * DOC: Buffers
  *
  * Three kinds of users hold a buffer, each with a reference: the handle (until
- * BUF_FREE or close), the window (until the device let go) and mappings (until unmapped).
- * The memory goes back with the last one.
+ * BUF_FREE or close), the window (until the device let go) and mappings (until
+ * unmapped). The memory goes back with the last one.
  *
  * Unbinding can't wait for mappings. It zaps them, so that a later access is
  * SIGBUS, and takes the memory (@cpu is NULL then); the structure stays.
  *
- * A mapping that is just being made is not yet in the address space that zapping looks
- * through, though its page tables are filled. So each mapping is on a list of its file before
- * they are, and ferry_buf_zap() takes the mmap_lock of everybody on the list once:
- * who was in mmap(2) then, is through.
+ * A mapping that is just being made is not yet in the address space that
+ * zapping looks through, though its page tables are filled. So each mapping is
+ * on a list of its file before they are, and ferry_buf_zap() takes the
+ * mmap_lock of everybody on the list once: who was in mmap(2) then, is through.
  */
 
 /* A handle is the upper half of the offset; 1024 of them fit a 32-bit mmap2(). */
@@ -52,7 +53,7 @@ struct ferry_buf {
 };
 
 /**
- * struct ferry_map - a mapping of a buffer and the copies that fork and munmap make of it
+ * struct ferry_map - a mapping of a buffer, with its copies by fork and munmap
  * @refs: number of these
  * @node: in &ferry_file.maps
  * @file: open file; the mapping holds it
@@ -223,8 +224,8 @@ void ferry_buf_free_all(struct ferry_file *file)
  * @fdev: device; all mappings were zapped
  * @quiet: the device touches nothing any more
  *
- * What is left is still mapped, or stuck with a broken channel. If the device is not quiet it is lost,
- * as ferry_chan_unplug() says.
+ * What is left is still mapped, or stuck with a broken channel. If the device
+ * is not quiet it is lost, as ferry_chan_unplug() says.
  */
 void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet)
 {
@@ -301,13 +302,14 @@ int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 {
 	unsigned long pgoff = vma->vm_pgoff;
 	u64 offset = (u64)pgoff << PAGE_SHIFT;
+	u64 handle = offset >> FERRY_MMAP_SHIFT;
 	struct ferry_buf *buf;
 	struct ferry_map *map;
 	int err;
 
-	if (!(vma->vm_flags & VM_SHARED) || offset != offset >> FERRY_MMAP_SHIFT << FERRY_MMAP_SHIFT)
+	if (!(vma->vm_flags & VM_SHARED) || offset != handle << FERRY_MMAP_SHIFT)
 		return -EINVAL;
-	buf = ferry_buf_get(file, offset >> FERRY_MMAP_SHIFT);
+	buf = ferry_buf_get(file, handle);
 	if (!buf)
 		return -ENOENT;
 	err = -EINVAL;
@@ -341,7 +343,7 @@ err_put:
 	return err;
 }
 
-/* A mapping whose maker may still be in mmap(2), with a reference to its mm; or NULL. */
+/* The mm of a mapping whose maker may still be in mmap(2), grabbed; or NULL. */
 static struct mm_struct *ferry_buf_unsynced(struct ferry_file *file)
 {
 	struct mm_struct *mm = NULL;

@@ -18,13 +18,15 @@
 /**
  * DOC: Open files
  *
- * Everything that user space gets belongs to the open file it got it from, and goes
- * with it at the latest: queues first, then buffers, so that no channel uses the window
- * table when the windows are revoked. Unbinding does the same to every open file (ferry_cdev_unplug()) and leaves
- * it an empty shell, which only says ENODEV.
+ * Everything that user space gets belongs to the open file it got it from, and
+ * goes with it at the latest: queues first, then buffers, so that no channel
+ * uses the window table when the windows are revoked. Unbinding does the same
+ * to every open file (ferry_cdev_unplug()) and leaves it an empty shell, which
+ * only says ENODEV.
  *
- * Calls run between ferry_dev_enter() and ferry_dev_exit(). Unbinding first says that the
- * device is gone, then wakes everybody who sleeps, then waits until nobody is between the two.
+ * Calls run between ferry_dev_enter() and ferry_dev_exit(). Unbinding first
+ * says that the device is gone, then wakes everybody who sleeps, then waits
+ * until nobody is between the two.
  */
 
 #define FERRY_MAX_DEVICES	64
@@ -108,8 +110,9 @@ static int ferry_release(struct inode *inode, struct file *filp)
 	struct ferry_dev *fdev = file->fdev;
 
 	/*
-	 * Unbinding comes to every file on the list and holds the lock until it is through. So
-	 * either the device is still there, or this file is down.
+	 * Unbinding comes to every file on the list and holds the lock until it
+	 * is through. So either the device is still there, or this file is
+	 * down.
 	 */
 	mutex_lock(&fdev->files_lock);
 	ferry_file_down(file);
@@ -149,9 +152,9 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 
 /*
  * Copy an argument of any release: what this kernel does not know must be zero,
- * what the caller did not know becomes zero. @min_size ends with the last member
- * of the first release. Inline, so that the ordinary case,
- * that both know the same, is one copy of constant size.
+ * what the caller did not know becomes zero. @min_size ends with the last
+ * member of the first release. Inline, so that the ordinary case, that both
+ * know the same, is one copy of constant size.
  */
 static __always_inline int ferry_get_arg(void *to, size_t size, size_t min_size,
 					 const void __user *arg)

@@ -22,14 +22,15 @@
  *	                   |                  v
  *	                   +------------ broken --recover--> free
  *
- * The claim bit says that a channel is not free, the owner in its configuration whose it is, and
- * a claimed channel keeps the device powered. While started it has
- * memory for its rings and a reference to the window table. Both stay until a
- * reset succeeded, whatever its owner does: a channel that does not answer is left
- * *broken*, with its memory, and the recover work tries again.
+ * The claim bit says that a channel is not free, the owner in its configuration
+ * whose it is, and a claimed channel keeps the device powered. While started it
+ * has memory for its rings and a reference to the window table. Both stay until
+ * a reset succeeded, whatever its owner does: a channel that does not answer is
+ * left *broken*, with its memory, and the recover work tries again.
  *
- * A started channel is *dead* when nothing will complete any more: it halted, or was
- * reset under its owner's feet. The owner can still reap, and then only release it.
+ * A started channel is *dead* when nothing will complete any more: it halted,
+ * or was reset under its owner's feet. The owner can still reap, and then only
+ * release it.
  */
 
 /*
@@ -46,7 +47,7 @@ static u32 ferry_chan_state(u32 status)
 	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
 }
 
-/* Stop at once, forget everything. 0: the device touches no memory for this channel. */
+/* Stop at once, forget everything. 0: it touches no memory any more. */
 static int ferry_chan_reset(struct ferry_chan *chan)
 {
 	u32 status;
@@ -236,8 +237,8 @@ static void ferry_chan_free(struct ferry_chan *chan)
  * @chan: channel that was started
  *
  * What has not completed never will. Bounded by the device's reset time; if the
- * channel does not answer, its memory stays with it until the recover work succeeds.
- * May sleep.
+ * channel does not answer, its memory stays with it until the recover work
+ * succeeds. May sleep.
  */
 void ferry_chan_release(struct ferry_chan *chan)
 {
@@ -289,8 +290,8 @@ void ferry_chan_recover(struct work_struct *work)
  * @chan: channel, released by its owner; the recover work is off
  * @quiet: a global reset succeeded, so the device touches nothing any more
  *
- * If not even that helped, the memory is lost on purpose: better than handing it
- * to somebody while the device writes to it.
+ * If not even that helped, the memory is lost on purpose: better than handing
+ * it to somebody while the device writes to it.
  */
 void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
 {
@@ -310,7 +311,8 @@ void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
  * @chan: channel
  * @cfg: configuration, copied
  *
- * The first entry has the index 0. On failure the channel is free again. May sleep.
+ * The first entry has the index 0. On failure the channel is free again. May
+ * sleep.
  *
  * Return: 0, -ENOMEM, or -EIO if the device refused.
  */
@@ -357,8 +359,8 @@ err_unclaim:
  * ferry_chan_cancel() - complete everything that is outstanding now
  * @chan: channel; its owner neither submits nor reaps meanwhile
  *
- * The running entry ends with FERRY_ERR_CANCELLED and its true count, those behind
- * it with FERRY_ERR_CANCELLED and nothing done. If the channel doesn't
+ * The running entry ends with FERRY_ERR_CANCELLED and its true count, those
+ * behind it with FERRY_ERR_CANCELLED and nothing done. If the channel doesn't
  * stop within its bound it is reset, and the running entry counts as nothing
  * done too. May sleep.
  *
@@ -397,8 +399,8 @@ out_unlock:
  * @chan: channel that was started with the row's table
  * @row: number of the row
  *
- * What uses the row ends with FERRY_ERR_WINDOW_REVOKED. A channel that does not answer
- * is reset, and dead then. May sleep.
+ * What uses the row ends with FERRY_ERR_WINDOW_REVOKED. A channel that does not
+ * answer is reset, and dead then. May sleep.
  *
  * Return: 0 if the channel touches the row's memory no more, else -ETIMEDOUT.
  */

@@ -78,7 +78,7 @@ static ssize_t ferry_queue_read_all(struct ferry_file *file, struct iov_iter *to
 	return bytes ?: err;
 }
 
-/* Ask for a notification of the next completion of every queue. True: look, don't sleep. */
+/* Ask each queue to tell of its next completion. True: look, don't sleep. */
 static bool ferry_queue_arm_readers(struct ferry_file *file)
 {
 	struct ferry_queue *queue;

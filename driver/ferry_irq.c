@@ -11,8 +11,8 @@
  * DOC: Waiting
  *
  * A channel interrupts only when asked to: CQ_ARM names one index, and there is
- * one interrupt when everything before it has completed. The driver asks on behalf of the
- * waiter that needs least:
+ * one interrupt when everything before it has completed. The driver asks on
+ * behalf of the waiter that needs least:
  *
  *	a waiter                        the handler
  *	--------                        -----------
@@ -22,8 +22,8 @@
  *	sleeps                          arms for the least of the rest
  *
  * The device compares as soon as it is asked, so a completion that came between
- * looking and asking is not lost. A waiter is taken off once it was notified; who
- * is not content then, arms again.
+ * looking and asking is not lost. A waiter is taken off once it was notified;
+ * who is not content then, arms again.
  *
  * Without waiters nothing is armed, and completions cost no interrupt.
  *
@@ -224,9 +224,9 @@ static void ferry_chan_halt(struct ferry_chan *chan)
 
 	ferry_error_read(chan, &chan->error);
 	trace_ferry_halt(chan, &chan->error);
-	dev_err_ratelimited(&chan->fdev->dev,
-			    "channel %u halted: %s at entry %u, address %#llx\n", chan->nr,
-			    ferry_error_name(chan->error.code), chan->error.index, chan->error.addr);
+	dev_err_ratelimited(&chan->fdev->dev, "channel %u halted: %s at entry %u, address %#llx\n",
+			    chan->nr, ferry_error_name(chan->error.code), chan->error.index,
+			    chan->error.addr);
 	writel(0, chan->regs + FERRY_CHAN_IRQ_ENABLE);
 	chan->dead = true;
 	ferry_chan_wake(chan);
@@ -244,8 +244,8 @@ static bool ferry_chan_irq(struct ferry_chan *chan)
 		return false;
 	}
 	/*
-	 * If what was armed is in the CQ, that is the cause, and reading IRQ_STATUS
-	 * can be saved: an ERROR that came as well holds the line up
+	 * If what was armed is in the CQ, that is the cause, and reading
+	 * IRQ_STATUS can be saved: an ERROR that came as well holds the line up
 	 * and is found the next time.
 	 */
 	if (chan->armed && ferry_ring_done(&chan->ring, chan->armed_index))
@@ -270,8 +270,8 @@ static bool ferry_chan_irq(struct ferry_chan *chan)
  * ferry_chan_watch() - timer: has an interrupt been lost?
  * @timer: &ferry_chan.watch
  *
- * An interrupt that is due and on its way is none; so a completion must have been seen
- * by two calls in a row.
+ * An interrupt that is due and on its way is none; so a completion must have
+ * been seen by two calls in a row.
  */
 void ferry_chan_watch(struct timer_list *timer)
 {

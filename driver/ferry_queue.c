@@ -14,14 +14,15 @@
  * DOC: Queues
  *
  * User space submits and reaps by ioctl and never sees the rings. Entries are
- * copied from its memory straight into the slots, in runs that end where the ring wraps, and
- * completions straight out of them. The driver does not look at an entry: the device
- * does, at its own copy, and the window table decides what it can name.
+ * copied from its memory straight into the slots, in runs that end where the
+ * ring wraps, and completions straight out of them. The driver does not look at
+ * an entry: the device does, at its own copy, and the window table decides what
+ * it can name.
  *
- * A queue is found by handle with a reference, so that it can be destroyed while others
- * use it. @closed says so: whoever takes the lock, or wakes up, looks at it. The
- * channel structure stays as long as the device structure, so a late
- * ferry_chan_disarm() is harmless.
+ * A queue is found by handle with a reference, so that it can be destroyed
+ * while others use it. @closed says so: whoever takes the lock, or wakes up,
+ * looks at it. The channel structure stays as long as the device structure, so
+ * a late ferry_chan_disarm() is harmless.
  */
 
 /**
@@ -101,7 +102,7 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	if (err)
 		goto err_put;
 
-	/* Counted, so that a handle that is not up to date does not mean another queue. */
+	/* Counted, so that a stale handle does not mean another queue. */
 	queue->handle = atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS + queue->chan->nr;
 	cmd->queue = queue->handle;
 	cmd->channel = queue->chan->nr;

@@ -13,7 +13,7 @@
 
 #include "ferry.h"
 
-/* A handle is a slot of the file, and above it a count of the queues that were made. */
+/* A handle is a slot of the file, and above it the number of queues made before. */
 #define FERRY_HANDLE_SLOT	(FERRY_MAX_CHANNELS - 1)
 
 /**

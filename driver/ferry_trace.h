@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Trace events: what a channel was given, what it gave back, and its troubles.
- * Each carries the device and channel, and sequence numbers where there are any:
- * the entry with index i of a submit has seq i + 1 in its complete.
+ * Each carries the device and channel, and sequence numbers where there are
+ * any: the entry with index i of a submit has seq i + 1 in its complete.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ferry

@@ -27,11 +27,11 @@
  *	  | invalidate
  *	empty
  *
- * Memory belongs to the device from before "described" until the state is
- * empty again. If a channel does not answer an invalidation it is reset, and if
- * even that fails the window is *stuck*: its row is not used again, and its
- * release is called only when the table goes, which a channel that
- * was not reset prevents. So memory is never given back while the device may touch it.
+ * Memory belongs to the device from before "described" until the state is empty
+ * again. If a channel does not answer an invalidation it is reset, and if even
+ * that fails the window is *stuck*: its row is not used again, and its release
+ * is called only when the table goes, which a channel that was not reset
+ * prevents. So memory is never given back while the device may touch it.
  */
 
 static_assert(sizeof(struct ferry_row) == FERRY_ROW_SIZE);
@@ -242,8 +242,9 @@ EXPORT_SYMBOL_IF_KUNIT(ferry_window_grant);
  * @win: window that was granted
  *
  * Operations that use the window end with FERRY_ERR_WINDOW_REVOKED. Calls the
- * window's @release once: before it returns in the ordinary case, later if a channel
- * could not be made to let go. May sleep for as long as the device's bounds allow.
+ * window's @release once: before it returns in the ordinary case, later if a
+ * channel could not be made to let go. May sleep for as long as the device's
+ * bounds allow.
  */
 void ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win)
 {

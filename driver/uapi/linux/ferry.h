@@ -137,7 +137,8 @@ struct ferry_info {
  * The first submission of a queue has the index 0, its completion @seq 1.
  *
  * ENOSPC: every user channel is claimed, or this user's share is used up
- * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or weight.
+ * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or
+ * weight.
  */
 struct ferry_queue_create {
 	__u32	size;
@@ -155,11 +156,11 @@ struct ferry_queue_create {
  * @timeout_ns: FLUSH: how long to wait, nanoseconds; negative: no limit.
  *	Others: must be zero
  *
- * DESTROY cancels what is running and gives the channel back. Threads that wait on the
- * queue return ENOENT. FLUSH returns when everything submitted before it has completed (it reaps
- * nothing): ETIME after @timeout_ns. CANCEL drops what has not
- * completed: the running entry completes with FERRY_ERR_CANCELLED and its true
- * count, as do the entries behind it, with count 0; the queue goes on.
+ * DESTROY cancels what is running and gives the channel back. Threads that wait
+ * on the queue return ENOENT. FLUSH returns when everything submitted before it
+ * has completed (it reaps nothing): ETIME after @timeout_ns. CANCEL drops what
+ * has not completed: the running entry completes with FERRY_ERR_CANCELLED and
+ * its true count, as do the entries behind it, with count 0; the queue goes on.
  */
 struct ferry_queue_handle {
 	__u32	size;
@@ -180,10 +181,10 @@ struct ferry_queue_handle {
  * @reserved: must be zero
  * @mmap_offset: out: offset for mmap(2) of this buffer on this file
  *
- * The memory is zeroed and serves every queue of this file. It is contiguous, so
- * a long buffer may be ENOMEM where several short ones are not. EINVAL: length is
- * 0 or more than the device can address. ENOSPC: max_buffers are in use. A handle
- * that was freed is used again as late as possible.
+ * The memory is zeroed and serves every queue of this file. It is contiguous,
+ * so a long buffer may be ENOMEM where several short ones are not. EINVAL:
+ * length is 0 or more than the device can address. ENOSPC: max_buffers are in
+ * use. A handle that was freed is used again as late as possible.
  */
 struct ferry_buf_alloc {
 	__u32	size;
@@ -231,10 +232,11 @@ struct ferry_buf_free {
  *
  * Both succeed once anything was submitted or reaped, and say how much.
  * Otherwise: EAGAIN: the queue is full (SUBMIT with @nr_sqes not 0), or nothing
- * had completed and @timeout_ns is 0 while @min_cqes is not; ETIME: @timeout_ns has passed;
- * EINTR; EIO. Of a dead queue, what has completed can still be reaped. EFAULT: if @sqes is
- * bad, nothing was submitted; if @cqes is, nothing was reaped; if it is this structure that
- * can't be written, both may have happened.
+ * had completed and @timeout_ns is 0 while @min_cqes is not; ETIME: @timeout_ns
+ * has passed; EINTR; EIO. Of a dead queue, what has completed can still be
+ * reaped. EFAULT: if @sqes is bad, nothing was submitted; if @cqes is, nothing
+ * was reaped; if it is this structure that can't be written, both may have
+ * happened.
  */
 struct ferry_submit {
 	__u32	size;
@@ -253,11 +255,12 @@ struct ferry_submit {
 };
 
 /*
- * Besides: read(2) returns struct ferry_event records of any queue of the
- * file (EINVAL when the buffer is too small for one; blocks unless O_NONBLOCK, then EAGAIN). poll(2): POLLIN
- * when a completion waits, POLLOUT when a queue has a free slot, POLLERR when a queue is dead,
- * POLLHUP when the device is gone. mmap(2) takes the mmap_offset of a
- * buffer, MAP_SHARED, and a length up to the buffer's.
+ * Besides: read(2) returns struct ferry_event records of any queue of the file
+ * (EINVAL when the buffer is too small for one; blocks unless O_NONBLOCK, then
+ * EAGAIN). poll(2): POLLIN when a completion waits, POLLOUT when a queue has a
+ * free slot, POLLERR when a queue is dead, POLLHUP when the device is gone.
+ * mmap(2) takes the mmap_offset of a buffer, MAP_SHARED, and a length up to the
+ * buffer's.
  */
 #define FERRY_IOC_MAGIC		0xfb
 
