@@ -196,9 +196,10 @@ static void ferry_buf_close(struct ferry_file *file, struct ferry_buf *buf)
  */
 long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd)
 {
-	struct ferry_buf *buf = xa_erase(&file->bufs, cmd->buffer);
+	struct ferry_buf *buf = xa_load(&file->bufs, cmd->buffer);
 
-	if (!buf)
+	/* Not xa_erase(): a slot that is only reserved yet is not ours to free. */
+	if (!buf || xa_cmpxchg(&file->bufs, cmd->buffer, buf, NULL, GFP_KERNEL) != buf)
 		return -ENOENT;
 	ferry_buf_close(file, buf);
 	return 0;
@@ -280,7 +281,7 @@ static struct ferry_buf *ferry_buf_get(struct ferry_file *file, unsigned long ha
 {
 	struct ferry_buf *buf;
 
-	/* The lock holds off xa_erase(), and so the end of the handle's reference. */
+	/* The lock holds off BUF_FREE, and so the end of the handle's reference. */
 	xa_lock(&file->bufs);
 	buf = xa_load(&file->bufs, handle);
 	if (buf)

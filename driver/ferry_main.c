@@ -230,6 +230,7 @@ static void ferry_power_off(void *data)
 		return;
 	reset_control_assert(fdev->reset);
 	clk_disable_unprepare(fdev->clk);
+	pm_runtime_set_suspended(fdev->parent);
 }
 
 static int ferry_get_power(struct ferry_dev *fdev)
@@ -357,17 +358,18 @@ static void ferry_remove(struct platform_device *pdev)
 {
 	struct ferry_dev *fdev = platform_get_drvdata(pdev);
 	struct device *dev = &pdev->dev;
+	bool powered;
 	bool quiet;
 	u32 nr;
 
-	/* Keep it powered, so that what follows can be sure of the device. */
-	pm_runtime_get_sync(dev);
+	/* If it can't be powered, no channel is claimed, and nothing is left to stop. */
+	powered = pm_runtime_get_sync(dev) >= 0;
 	ferry_debugfs_remove(fdev);
 	ferry_sysfs_remove(fdev);
 	ferry_cdev_unplug(fdev);
 	cancel_delayed_work_sync(&fdev->recover);
 	/* The last word: whatever was broken lets go now, or never. */
-	quiet = !ferry_dev_reset(fdev);
+	quiet = !powered || !ferry_dev_reset(fdev);
 	for (nr = 0; nr < fdev->caps.channels; nr++)
 		ferry_chan_unplug(&fdev->chans[nr], quiet);
 	ferry_buf_unplug(fdev, quiet);
@@ -405,8 +407,10 @@ static int ferry_runtime_resume(struct device *dev)
 	if (err)
 		return err;
 	err = ferry_dev_reset(fdev);
-	if (err)
+	if (err) {
+		dev_err(dev, "the device does not become ready after it was powered\n");
 		ferry_runtime_suspend(dev);
+	}
 	return err;
 }
 
