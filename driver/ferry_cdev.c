@@ -328,7 +328,8 @@ static void ferry_dev_release(struct device *dev)
 {
 	struct ferry_dev *fdev = container_of(dev, struct ferry_dev, dev);
 
-	ida_free(&ferry_ida, fdev->id);
+	if (!fdev->unplugged)
+		ida_free(&ferry_ida, fdev->id);
 	cleanup_srcu_struct(&fdev->srcu);
 	kfree(fdev->chans);
 	kfree(fdev);
@@ -422,6 +423,8 @@ void ferry_cdev_unplug(struct ferry_dev *fdev)
 	struct ferry_file *file;
 
 	cdev_device_del(&fdev->cdev, &fdev->dev);
+	/* If it comes back it has its name again, whoever holds on to the old one. */
+	ida_free(&ferry_ida, fdev->id);
 
 	WRITE_ONCE(fdev->unplugged, true);
 	mutex_lock(&fdev->files_lock);
