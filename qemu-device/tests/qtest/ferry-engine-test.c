@@ -263,6 +263,70 @@ static void test_unused_fields(FerryDev *dev)
     }
 }
 
+/* Byte AT of 64 pages in reverse order, and how many follow it there */
+static uint64_t scattered(uint64_t base, uint32_t at, uint32_t *len)
+{
+    *len = MIN(*len, 4096 - at % 4096);
+    return base + (63 - at / 4096) * 4096 + at % 4096;
+}
+
+static void make_scattered(FerryQueue *q, unsigned int row, uint64_t base,
+                           uint32_t first)
+{
+    uint64_t dir = FERRY_LISTS + row * 8192;
+
+    qtest_writeq(q->dev->qts, dir, dir + 4096);
+    for (uint32_t p = 0; p < 64; p++) {
+        uint32_t len = 4096;
+
+        qtest_writeq(q->dev->qts, dir + 4096 + 8 * p,
+                     scattered(base, p * 4096, &len));
+    }
+    ferry_queue_row(q, row, dir, 63 * 4096, 0xc0f, first);
+}
+
+/* Every piece ends in the midst of eight bytes, and the next is elsewhere. */
+static void test_scattered(FerryDev *dev)
+{
+    uint32_t len = 40 * 4096 + 77, first[2] = { 1003, 5 }, n;
+    g_autofree uint8_t *data = g_malloc(len);
+    uint64_t src = ferry_at(0, 0), dst = ferry_at(1, 0);
+    FerryQueue q;
+
+    ferry_queue_init(&q, dev, 0);
+    make_scattered(&q, 0, SRC, first[0]);
+    make_scattered(&q, 1, DST, first[1]);
+    ferry_queue_start(&q);
+    ferry_pattern(data, len, 6);
+    for (uint32_t i = 0; i < len; i += n) {
+        uint64_t at;
+
+        n = len - i;
+        at = scattered(SRC, first[0] + i, &n);
+        ferry_fill(dev, at, data + i, n);
+    }
+    for (uint8_t op = FERRY_OP_COPY; op <= FERRY_OP_COMPARE; op++) {
+        bool crc = op == FERRY_OP_CRC32C || op == FERRY_OP_COPY_CRC32C;
+
+        ferry_assert_cqe(ferry_queue_do(&q, op, len, src, dst,
+                                        crc ? 9 : 0x0807060504030201),
+                         FERRY_OK, len, crc ? ferry_crc32c(9, data, len) : 0,
+                         0);
+        for (uint32_t i = 0; i < len && op != FERRY_OP_CRC32C; i += n) {
+            uint8_t fill[4096];
+            uint64_t at;
+
+            n = len - i;
+            at = scattered(DST, first[1] + i, &n);
+            for (uint32_t k = 0; k < n; k++) {
+                fill[k] = (i + k) % 8 + 1;
+            }
+            ferry_assert_memory(dev, at, op == FERRY_OP_FILL ? fill : data + i,
+                                n);
+        }
+    }
+}
+
 /* Entry i + 1 reads what entry i wrote, at every distance. */
 static void test_in_order(FerryDev *dev)
 {
@@ -464,6 +528,8 @@ int main(int argc, char **argv)
     ferry_add("engine", "greatest-length-works-and-no-more", "",
               test_greatest_length);
     ferry_add("engine", "unused-fields-are-ignored", "", test_unused_fields);
+    ferry_add("engine", "scattered-pages-make-no-difference", "",
+              test_scattered);
     ferry_add("engine", "entries-see-what-earlier-ones-wrote", "",
               test_in_order);
     ferry_add("engine", "indices-wrap", "", test_ring_wrap);
