@@ -459,10 +459,7 @@ static void test_limits(void)
                                                               : "num-irqs"));
     }
     for (size_t i = 0; i < ARRAY_SIZE(accepted); i++) {
-        g_autofree char *message = NULL;
-
-        g_assert_true(ferry_accepts("", accepted[i], &message));
-        g_assert_cmpstr(message, ==, "");
+        g_assert_true(ferry_accepts("", accepted[i], NULL));
     }
 }
 
