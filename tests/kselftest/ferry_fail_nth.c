@@ -32,6 +32,7 @@ struct state {
 	uint32_t buffer;
 	uint64_t offset;
 	uint8_t *map;
+	struct ferry_cqe cqe;
 	struct ferry_info info;
 };
 
@@ -337,15 +338,22 @@ static int start_completion(struct state *s)
 
 static int act_wait(struct state *s)
 {
-	struct ferry_cqe cqe;
-	int ret = reap(s->fd, s->queue, &cqe, 1, 1, FOREVER);
+	int ret;
 
-	return ret < 0 ? ret : cqe_seq(&cqe) == 1 ? 0 : -EPROTO;
+	memset(&s->cqe, 0, sizeof(s->cqe));
+	ret = reap(s->fd, s->queue, &s->cqe, 1, 1, FOREVER);
+	return ret < 0 ? ret : cqe_seq(&s->cqe) == 1 ? 0 : -EPROTO;
+}
+
+/* A completion that was not delivered is still there; once it was, only the count is missing. */
+static int check_waited(struct state *s, int ret)
+{
+	return ret && cqe_seq(&s->cqe) != 1 ? act_wait(s) : 0;
 }
 
 TEST_F(fail_nth, wait)
 {
-	sweep(_metadata, &self->s, &(struct step) { start_completion, act_wait });
+	sweep(_metadata, &self->s, &(struct step) { start_completion, act_wait, check_waited });
 }
 
 static int act_read(struct state *s)
@@ -423,8 +431,7 @@ TEST_F(fail_nth, cancel)
 static int act_close(struct state *s)
 {
 	/* Whatever fails inside, a file closes. */
-	close(s->fd);
-	s->fd = -1;
+	finish(s);
 	return 0;
 }
 
@@ -438,11 +445,9 @@ TEST_F(fail_nth, close_with_work_in_flight)
 	sweep(_metadata, &self->s, &(struct step) { start_busy, act_close, check_closed });
 }
 
-static char device_name[NAME_MAX + 1];
-
 static bool class_is_empty(void)
 {
-	DIR *dir = opendir("/sys/class/ferry");
+	DIR *dir = opendir(FERRY_CLASS);
 	struct dirent *entry;
 	bool empty = true;
 
@@ -457,19 +462,15 @@ static bool class_is_empty(void)
 /* A probe that fails leaves nothing behind, and the next one works. */
 TEST_F_TIMEOUT(fail_nth, probe, 600)
 {
-	char link[PATH_MAX];
-	ssize_t n = readlink("/sys/class/ferry/ferry0/device", link, sizeof(link) - 1);
 	struct state *s = &self->s;
 	unsigned int nth, failed = 0;
 	bool left = false;
 	int fd, ret;
 
-	ASSERT_LT(0, n);
-	link[n] = 0;
-	snprintf(device_name, sizeof(device_name), "%s", strrchr(link, '/') + 1);
+	ASSERT_EQ(0, find_device());
 	close(s->witness);
-	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/unbind", device_name));
-	fd = open("/sys/bus/platform/drivers/ferry/bind", O_WRONLY | O_CLOEXEC);
+	ASSERT_EQ(0, unbind_device());
+	fd = open(FERRY_DRIVER "/bind", O_WRONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	for (nth = 1; !left; nth++) {
 		ASSERT_GT(MAX_NTH, nth);
@@ -480,20 +481,17 @@ TEST_F_TIMEOUT(fail_nth, probe, 600)
 			ASSERT_EQ(0, ret);
 		if (ret) {
 			failed++;
-			ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT || ret == -ENODEV) {
-				TH_LOG("failure %u: %s", nth, strerror(-ret));
-			}
+			/* Other layers make all kinds of errors of an allocation that failed. */
 			ASSERT_TRUE(class_is_empty());
 			ASSERT_EQ(-1, access(ferry_path(), F_OK));
 		} else {
 			s->witness = ferry_open();
 			if (s->witness >= 0)
 				close(s->witness);
-			ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/unbind",
-						device_name));
+			ASSERT_EQ(0, unbind_device());
 		}
 	}
-	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/ferry/bind", device_name));
+	ASSERT_EQ(0, rebind_device());
 	s->witness = ferry_open();
 	ASSERT_LE(0, s->witness);
 	TH_LOG("%u places to fail, %u failures seen", nth - 2, failed);

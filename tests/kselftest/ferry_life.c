@@ -11,59 +11,8 @@
 #include <setjmp.h>
 #include <sys/prctl.h>
 
-#define CLASS	"/sys/class/ferry"
-#define DRIVER	"/sys/bus/platform/drivers/ferry"
 #define USER_A	12345
 #define USER_B	12346
-
-/* The device is gone or there: the name of its platform device, and its node. */
-static char device_name[NAME_MAX + 1];
-static char device_node[NAME_MAX + 8];
-
-/* Find the one ferry device that there is now. */
-static int find_device(void)
-{
-	char link[PATH_MAX], path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir = opendir(CLASS);
-	ssize_t n;
-	int ret = -ENODEV;
-
-	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "ferry", 5))
-			continue;
-		snprintf(path, sizeof(path), CLASS "/%s/device", entry->d_name);
-		n = readlink(path, link, sizeof(link) - 1);
-		if (n < 0)
-			continue;
-		link[n] = 0;
-		snprintf(device_name, sizeof(device_name), "%s", strrchr(link, '/') + 1);
-		snprintf(device_node, sizeof(device_node), "/dev/%s", entry->d_name);
-		ret = 0;
-	}
-	if (dir)
-		closedir(dir);
-	return ret;
-}
-
-static int unbind_device(void)
-{
-	return write_file(DRIVER "/unbind", device_name);
-}
-
-static int rebind_device(void)
-{
-	int ret = write_file(DRIVER "/bind", device_name);
-
-	return ret ? ret : find_device();
-}
-
-static int node_open(void)
-{
-	int fd = open(device_node, O_RDWR | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
 
 static sigjmp_buf fault_return;
 

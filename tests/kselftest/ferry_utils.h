@@ -300,4 +300,58 @@ static inline int write_file(const char *path, const char *text)
 	return n < 0 ? -err : 0;
 }
 
+#define FERRY_CLASS	"/sys/class/ferry"
+#define FERRY_DRIVER	"/sys/bus/platform/drivers/ferry"
+
+/* The platform device, its node and its class directory, as find_device() saw them. */
+static char device_name[NAME_MAX + 1] __attribute__((unused));
+static char device_node[NAME_MAX + 8] __attribute__((unused));
+static char device_class[NAME_MAX + 32] __attribute__((unused));
+
+/* Find the one ferry device that there is now. */
+static inline int find_device(void)
+{
+	char link[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(FERRY_CLASS);
+	ssize_t n;
+	int ret = -ENODEV;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "ferry", 5))
+			continue;
+		snprintf(path, sizeof(path), FERRY_CLASS "/%s/device", entry->d_name);
+		n = readlink(path, link, sizeof(link) - 1);
+		if (n < 0)
+			continue;
+		link[n] = 0;
+		snprintf(device_name, sizeof(device_name), "%s", strrchr(link, '/') + 1);
+		snprintf(device_node, sizeof(device_node), "/dev/%s", entry->d_name);
+		snprintf(device_class, sizeof(device_class), FERRY_CLASS "/%s", entry->d_name);
+		ret = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return ret;
+}
+
+static inline int unbind_device(void)
+{
+	return write_file(FERRY_DRIVER "/unbind", device_name);
+}
+
+static inline int rebind_device(void)
+{
+	int ret = write_file(FERRY_DRIVER "/bind", device_name);
+
+	return ret ? ret : find_device();
+}
+
+static inline int node_open(void)
+{
+	int fd = open(device_node, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 #endif /* FERRY_UTILS_H */
