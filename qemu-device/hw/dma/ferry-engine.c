@@ -8,8 +8,8 @@
  * it, a timer or an IOThread, calls ferry_engine_commands() and then
  * ferry_engine_quantum(), and does nothing else with it at the same time.
  * Commands take effect between quanta, and a quantum ends early when its
- * channel leaves RUNNING, so STOP, WIN_INVALIDATE and RESET wait for one chunk
- * at most.
+ * channel leaves RUNNING, so STOP, WIN_INVALIDATE and RESET wait for 64 KiB at
+ * most.
  */
 
 #include "qemu/osdep.h"

@@ -19,10 +19,11 @@
  */
 
 #include "qemu/osdep.h"
+#include "system/runstate.h"
 #include "ferry-internal.h"
 #include "trace.h"
 
-static void ferry_timing_arm(FerryState *s)
+void ferry_timing_wake(FerryState *s)
 {
     int64_t next = ferry_engine_next(s);
 
@@ -38,16 +39,14 @@ static void ferry_timing_run(void *opaque)
     FerryState *s = opaque;
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
-    ferry_engine_commands(s, now);
-    if (now >= s->next_ns && ferry_engine_quantum(s, now)) {
-        s->next_ns = MAX(s->next_ns, now + 1);
+    /* Registers can be accessed in a machine that is stopped; memory is not. */
+    if (runstate_is_running()) {
+        ferry_engine_commands(s, now);
+        if (now >= s->next_ns && ferry_engine_quantum(s, now)) {
+            s->next_ns = MAX(s->next_ns, now + 1);
+        }
     }
-    ferry_timing_arm(s);
-}
-
-void ferry_timing_wake(FerryState *s)
-{
-    ferry_timing_arm(s);
+    ferry_timing_wake(s);
 }
 
 /*
@@ -71,7 +70,7 @@ void ferry_timing_doorbell(FerryChannel *c, bool was_idle)
         c->eligible_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + s->latency_ns;
     }
     if (s->latency_ns) {
-        ferry_timing_arm(s);
+        ferry_timing_wake(s);
     } else {
         ferry_timing_run(s);
     }

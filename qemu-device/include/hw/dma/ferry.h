@@ -6,7 +6,8 @@
  * A DMA controller whose channels can be given to untrusting owners: each has
  * a submission and a completion queue in memory, a doorbell page of its own
  * and a table of the memory windows that it may name. The datasheet is
- * docs/specs/ferry.rst's companion, Documentation/ferry/hardware.rst.
+ * Documentation/ferry/hardware.rst in the driver's sources; the model is
+ * described in docs/specs/ferry.rst.
  *
  * QEMU interface:
  *  + sysbus MMIO region 0: "ctrl", 64 KiB, the privileged registers
