@@ -394,7 +394,10 @@ static void test_commands(const void *opaque)
     do {
         cqe = ferry_queue_reap(&q[0]);
     } while (cqe.status == FERRY_OK && q[0].head < 60);
-    g_assert_cmpuint(cqe.status, ==, FERRY_ERR_WINDOW_REVOKED);
+    /* On a busy host, an IOThread may have done it all before "stop". */
+    if (cqe.status != FERRY_OK || route->from != FERRY_IOTHREAD) {
+        g_assert_cmpuint(cqe.status, ==, FERRY_ERR_WINDOW_REVOKED);
+    }
     while (q[0].head < 60) {
         ferry_assert_cqe(ferry_queue_reap(&q[0]), FERRY_ERR_WINDOW_REVOKED, 0,
                          0, 0);
