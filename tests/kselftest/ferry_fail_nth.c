@@ -459,9 +459,14 @@ static bool class_is_empty(void)
 	return empty;
 }
 
-/* A probe that fails leaves nothing behind, and the next one works. */
-TEST_F_TIMEOUT(fail_nth, probe, 600)
+/*
+ * A probe that fails leaves nothing behind, and the next one works. There are
+ * about a thousand places, most of them in sysfs, where they look the same: all
+ * of them are taken when FERRY_EVERY_NTH is set.
+ */
+TEST_F_TIMEOUT(fail_nth, probe, 1200)
 {
+	const unsigned int stride = getenv("FERRY_EVERY_NTH") ? 1 : 13;
 	struct state *s = &self->s;
 	unsigned int nth, failed = 0;
 	bool left = false;
@@ -472,7 +477,7 @@ TEST_F_TIMEOUT(fail_nth, probe, 600)
 	ASSERT_EQ(0, unbind_device());
 	fd = open(FERRY_DRIVER "/bind", O_WRONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	for (nth = 1; !left; nth++) {
+	for (nth = 1; !left; nth += nth < 60 ? 1 : stride) {
 		ASSERT_GT(MAX_NTH, nth);
 		ASSERT_EQ(0, set_nth(s, nth));
 		ret = write(fd, device_name, strlen(device_name)) < 0 ? -errno : 0;
@@ -494,7 +499,7 @@ TEST_F_TIMEOUT(fail_nth, probe, 600)
 	ASSERT_EQ(0, rebind_device());
 	s->witness = ferry_open();
 	ASSERT_LE(0, s->witness);
-	TH_LOG("%u places to fail, %u failures seen", nth - 2, failed);
+	TH_LOG("about %u places to fail, %u failures seen", nth, failed);
 }
 
 TEST_HARNESS_MAIN

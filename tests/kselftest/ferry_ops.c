@@ -870,6 +870,24 @@ TEST_F(busy, flush_is_interrupted_by_a_signal)
 	EXPECT_EQ(-EINTR, queue_flush(self->fd, self->queue, FOREVER));
 }
 
+TEST_F(busy, timeout_of_any_size_is_a_timeout)
+{
+	static const int64_t timeouts[] = {
+		INT64_MAX, INT64_MAX - 1, 1LL << 62, 3600 * NSEC_PER_SEC, -1, -2, INT64_MIN,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		ASSERT_EQ(4, make_busy(self->fd, self->queue, self->buffer, self->length, 4));
+		ASSERT_EQ(0, queue_flush(self->fd, self->queue, timeouts[i])) {
+			TH_LOG("%lld", (long long)timeouts[i]);
+		}
+		ASSERT_EQ(4, make_busy(self->fd, self->queue, self->buffer, self->length, 4));
+		ASSERT_EQ(8, reap(self->fd, self->queue, self->cqes, 8, 8, timeouts[i])) {
+			TH_LOG("%lld", (long long)timeouts[i]);
+		}
+	}
+}
+
 static void expect_cancelled_tail(struct __test_metadata *_metadata, FIXTURE_DATA(busy) *self,
 				  uint32_t first, uint32_t nr)
 {
