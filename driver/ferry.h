@@ -4,7 +4,8 @@
  *
  * Calls go down this list, completions come up through ferry_chan.notify:
  *
- *	main     the device: resources, reset, power
+ *	main     the device: resources, reset
+ *	power    clock, reset line, suspend
  *	cdev     /dev/ferryN: open files, ioctls
  *	queue    a channel in the hands of an open file
  *	buf      memory for the device
@@ -355,6 +356,12 @@ static inline void ferry_dev_exit(struct ferry_dev *fdev, int idx)
 
 /* ferry_main.c */
 int ferry_dev_reset(struct ferry_dev *fdev);
+
+/* ferry_power.c */
+extern const struct dev_pm_ops ferry_pm_ops;
+int ferry_power_get(struct ferry_dev *fdev);
+void ferry_power_enable(struct ferry_dev *fdev);
+void ferry_power_disable(struct ferry_dev *fdev);
 
 /* ferry_cdev.c */
 int ferry_cdev_init(void);

@@ -371,7 +371,7 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 	int err = -EIO;
 
 	mutex_lock(&chan->cmd_lock);
-	if (chan->dead)
+	if (READ_ONCE(chan->dead))
 		goto out_unlock;
 	if (ferry_chan_stop(chan)) {
 		dev_warn_ratelimited(&chan->fdev->dev, "channel %u does not stop; resetting it\n",
@@ -381,7 +381,7 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 			goto out_unlock;
 		}
 	}
-	if (chan->dead)
+	if (READ_ONCE(chan->dead))
 		goto out_unlock;
 	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);
 	err = ferry_chan_program(chan);

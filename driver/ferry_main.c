@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ferry DMA controller: the platform device. Resources, identity, reset, power.
+ * Ferry DMA controller: the platform device. Resources, identity, reset.
  */
 #include <linux/bitfield.h>
-#include <linux/clk.h>
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
@@ -11,27 +10,48 @@
 #include <linux/of_reserved_mem.h>
 #include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
-#include <linux/reset.h>
 #include <linux/slab.h>
 
 #include "ferry.h"
 
 #define FERRY_MAJOR_KNOWN	1
-#define FERRY_AUTOSUSPEND_MS	100
 /* See ferry_chan.c: the bound is the device's, the rest is everybody else's. */
 #define FERRY_RESET_SLACK_US	20000
 
+static int ferry_reset_own_channels(struct ferry_dev *fdev)
+{
+	struct ferry_chan *chan;
+	int ret = 0, err;
+	u32 status, nr;
+
+	for (nr = 0; nr < fdev->caps.channels; nr++) {
+		chan = &fdev->chans[nr];
+		if (chan->role == FERRY_ROLE_RESERVED)
+			continue;
+		writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
+		err = readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
+					 !(status & FERRY_CHAN_STATUS_STATE), 10,
+					 fdev->caps.reset_us + FERRY_RESET_SLACK_US);
+		ret = ret ?: err;
+	}
+	return ret;
+}
+
 /**
  * ferry_dev_reset() - stop everything and put every register back
- * @fdev: device, powered
+ * @fdev: device, powered; nobody uses a channel
  *
- * May sleep.
+ * Channels that are somebody else's go on. May sleep.
  *
- * Return: 0: the device touches no memory; -ETIMEDOUT: it did not become ready.
+ * Return: 0: the device touches no memory for us; -ETIMEDOUT: it did not become
+ * ready.
  */
 int ferry_dev_reset(struct ferry_dev *fdev)
 {
 	u32 status;
+
+	if (fdev->role_mask[FERRY_ROLE_RESERVED])
+		return ferry_reset_own_channels(fdev);
 
 	writel(FERRY_CTRL_RESET, fdev->ctrl + FERRY_CTRL);
 	return readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status,
@@ -152,7 +172,10 @@ static int ferry_request_irqs(struct ferry_dev *fdev, struct platform_device *pd
 		fi->fdev = fdev;
 		fi->first = i;
 		fi->last = count == 1 ? lines - 1 : i;
-		fi->only = count == lines && i + lines >= fdev->caps.channels ? i : -1;
+		/* With a line of its own a channel's interrupt needs no look at who. */
+		fi->only = -1;
+		if (count == lines && i < fdev->caps.channels && i + lines >= fdev->caps.channels)
+			fi->only = i;
 		snprintf(name, sizeof(name), "line%u", i);
 		irq = count == 1 ? platform_get_irq_optional(pdev, 0) :
 				   platform_get_irq_byname_optional(pdev, name);
@@ -209,48 +232,6 @@ static void ferry_release_memory(void *data)
 	of_reserved_mem_device_release(data);
 }
 
-static int ferry_power_on(struct ferry_dev *fdev)
-{
-	int err;
-
-	err = clk_prepare_enable(fdev->clk);
-	if (err)
-		return err;
-	err = reset_control_deassert(fdev->reset);
-	if (err)
-		clk_disable_unprepare(fdev->clk);
-	return err;
-}
-
-static void ferry_power_off(void *data)
-{
-	struct ferry_dev *fdev = data;
-
-	if (pm_runtime_status_suspended(fdev->parent))
-		return;
-	reset_control_assert(fdev->reset);
-	clk_disable_unprepare(fdev->clk);
-	pm_runtime_set_suspended(fdev->parent);
-}
-
-static int ferry_get_power(struct ferry_dev *fdev)
-{
-	struct device *dev = fdev->parent;
-	int err;
-
-	fdev->clk = devm_clk_get_optional(dev, NULL);
-	if (IS_ERR(fdev->clk))
-		return dev_err_probe(dev, PTR_ERR(fdev->clk), "cannot get the clock\n");
-	fdev->reset = devm_reset_control_get_optional_exclusive(dev, NULL);
-	if (IS_ERR(fdev->reset))
-		return dev_err_probe(dev, PTR_ERR(fdev->reset), "cannot get the reset line\n");
-	err = ferry_power_on(fdev);
-	if (err)
-		return dev_err_probe(dev, err, "cannot power the device\n");
-	pm_runtime_set_active(dev);
-	return devm_add_action_or_reset(dev, ferry_power_off, fdev);
-}
-
 static int ferry_get_memory(struct ferry_dev *fdev)
 {
 	struct device *dev = fdev->parent;
@@ -286,7 +267,7 @@ static int ferry_probe(struct platform_device *pdev)
 	INIT_DELAYED_WORK(&fdev->recover, ferry_chan_recover);
 	platform_set_drvdata(pdev, fdev);
 
-	err = ferry_get_power(fdev);
+	err = ferry_power_get(fdev);
 	if (err)
 		return err;
 	err = ferry_map_ctrl(fdev, pdev);
@@ -319,15 +300,11 @@ static int ferry_probe(struct platform_device *pdev)
 	if (err)
 		return err;
 
-	pm_runtime_get_noresume(dev);
-	pm_runtime_set_autosuspend_delay(dev, FERRY_AUTOSUSPEND_MS);
-	pm_runtime_use_autosuspend(dev);
-	pm_runtime_enable(dev);
-
+	ferry_power_enable(fdev);
 	err = ferry_cdev_add(fdev);
 	if (err) {
 		dev_err_probe(dev, err, "cannot add the character device\n");
-		goto err_disable_pm;
+		goto err_disable_power;
 	}
 	err = ferry_sysfs_add(fdev);
 	if (err) {
@@ -347,10 +324,8 @@ static int ferry_probe(struct platform_device *pdev)
 
 err_unplug:
 	ferry_cdev_unplug(fdev);
-err_disable_pm:
-	pm_runtime_disable(dev);
-	pm_runtime_dont_use_autosuspend(dev);
-	pm_runtime_put_noidle(dev);
+err_disable_power:
+	ferry_power_disable(fdev);
 	return err;
 }
 
@@ -373,10 +348,7 @@ static void ferry_remove(struct platform_device *pdev)
 	for (nr = 0; nr < fdev->caps.channels; nr++)
 		ferry_chan_unplug(&fdev->chans[nr], quiet);
 	ferry_buf_unplug(fdev, quiet);
-
-	pm_runtime_disable(dev);
-	pm_runtime_dont_use_autosuspend(dev);
-	pm_runtime_put_noidle(dev);
+	ferry_power_disable(fdev);
 }
 
 /* The machine goes down: leave no DMA behind, and tell users that it is over. */
@@ -388,80 +360,6 @@ static void ferry_shutdown(struct platform_device *pdev)
 	if (pm_runtime_get_if_active(&pdev->dev) != 0)
 		ferry_dev_reset(fdev);
 }
-
-static int ferry_runtime_suspend(struct device *dev)
-{
-	struct ferry_dev *fdev = dev_get_drvdata(dev);
-
-	reset_control_assert(fdev->reset);
-	clk_disable_unprepare(fdev->clk);
-	return 0;
-}
-
-static int ferry_runtime_resume(struct device *dev)
-{
-	struct ferry_dev *fdev = dev_get_drvdata(dev);
-	int err;
-
-	err = ferry_power_on(fdev);
-	if (err)
-		return err;
-	err = ferry_dev_reset(fdev);
-	if (err) {
-		dev_err(dev, "the device does not become ready after it was powered\n");
-		ferry_runtime_suspend(dev);
-	}
-	return err;
-}
-
-static void ferry_resume_chans(struct ferry_dev *fdev)
-{
-	u32 nr;
-
-	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)
-		ferry_chan_resume(&fdev->chans[nr]);
-}
-
-/* What is running may finish; if it takes too long, the system stays awake. */
-static int ferry_suspend(struct device *dev)
-{
-	struct ferry_dev *fdev = dev_get_drvdata(dev);
-	int err = 0;
-	u32 nr;
-
-	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels) {
-		err = ferry_chan_suspend(&fdev->chans[nr]);
-		if (err) {
-			dev_err(dev, "channel %u is busy\n", nr);
-			goto err_resume;
-		}
-	}
-	err = pm_runtime_force_suspend(dev);
-	if (err)
-		goto err_resume;
-	return 0;
-
-err_resume:
-	ferry_resume_chans(fdev);
-	return err;
-}
-
-static int ferry_resume(struct device *dev)
-{
-	struct ferry_dev *fdev = dev_get_drvdata(dev);
-	int err;
-
-	err = pm_runtime_force_resume(dev);
-	if (err)
-		return err;
-	ferry_resume_chans(fdev);
-	return 0;
-}
-
-static const struct dev_pm_ops ferry_pm_ops = {
-	SYSTEM_SLEEP_PM_OPS(ferry_suspend, ferry_resume)
-	RUNTIME_PM_OPS(ferry_runtime_suspend, ferry_runtime_resume, NULL)
-};
 
 static const struct of_device_id ferry_of_match[] = {
 	{ .compatible = "qemu,ferry" },
