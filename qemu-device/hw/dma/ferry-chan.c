@@ -61,6 +61,7 @@ static void ferry_chan_start(FerryChannel *c)
     qatomic_set(&c->armed, false);
     c->coalesce_ns = FERRY_NONE;
     qatomic_set(&c->head, c->index_init);
+    qatomic_set(&c->freed, c->index_init);
     qatomic_set(&c->tail, c->index_init);
     qatomic_store_release(&c->state, FERRY_STATE_RUNNING);
 }

@@ -86,7 +86,11 @@ static bool ferry_engine_write_cqe(FerryChannel *c, const FerryResult *r,
     stl_le_p(piece.host + FERRY_CQE_LEN, len);
     stw_le_p(piece.host + FERRY_CQE_STATUS, r->why.code);
     stw_le_p(piece.host + FERRY_CQE_FLAGS, r->flags);
-    /* The owner may look at the rest, and at the data, once it sees seq. */
+    /*
+     * Once it sees seq the owner may look at the rest, and at the data, and
+     * may submit into the slot, long before HEAD follows if the host likes.
+     */
+    qatomic_set(&c->freed, c->head + 1);
     smp_wmb();
     qatomic_set((uint32_t *)(piece.host + FERRY_CQE_SEQ),
                 cpu_to_le32(c->head + 1));

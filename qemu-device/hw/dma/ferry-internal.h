@@ -198,6 +198,7 @@ typedef struct FerryChannel {
 
     /* Progress: engine, read by all */
     uint32_t head;
+    uint32_t freed;             /* HEAD, ahead of it by an entry at its end */
     uint32_t errors;
     uint32_t quanta;
     uint64_t bytes;

@@ -206,15 +206,15 @@ static uint64_t ferry_doorbell_read(void *opaque, hwaddr offset, unsigned size)
 }
 
 /*
- * Takes no lock: TAIL is the control half's alone, and a HEAD that grows
- * meanwhile only makes room.
+ * Takes no lock: TAIL is the control half's alone, and entries that end
+ * meanwhile only make room.
  */
 static void ferry_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
                                  unsigned size)
 {
     FerryState *s = opaque;
     FerryChannel *c = &s->chan[offset / FERRY_DB_PAGE_SIZE];
-    uint32_t tail = value, head;
+    uint32_t tail = value, freed;
 
     if (size != 4 || offset % FERRY_DB_PAGE_SIZE) {
         ferry_bad_access("write", "doorbell", offset, size);
@@ -224,9 +224,11 @@ static void ferry_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
         qatomic_load_acquire(&c->state) != FERRY_STATE_RUNNING) {
         return;
     }
-    head = qatomic_read(&c->head);
-    trace_ferry_doorbell(c->index, tail, head);
-    if (tail - head < c->tail - head || tail - head > ferry_chan_size(c)) {
+    /* Pairs with ferry_engine_write_cqe(): who saw seq has the room. */
+    smp_rmb();
+    freed = qatomic_read(&c->freed);
+    trace_ferry_doorbell(c->index, tail, freed);
+    if (tail - freed < c->tail - freed || tail - freed > ferry_chan_size(c)) {
         WITH_QEMU_LOCK_GUARD(&s->lock) {
             ferry_irq_halt(c, FERRY_ERR_BAD_TAIL, tail, 0);
         }
@@ -239,7 +241,7 @@ static void ferry_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
         qatomic_store_release(&c->tail, tail);
         ferry_engine_wake(s);
     } else {
-        bool was_idle = c->tail == head;
+        bool was_idle = c->tail == freed;
 
         c->tail = tail;
         ferry_timing_doorbell(c, was_idle);

@@ -108,6 +108,7 @@ static int ferry_post_load(void *opaque, int version_id)
                 s->commanded |= BIT_ULL(c->index);
             }
         }
+        c->freed = c->head;
         ferry_window_forget(c, FERRY_CHAN_WIN_INVALIDATE_ALL);
         ferry_irq_assert(c);
     }

@@ -57,6 +57,7 @@ void ferry_chan_reset(FerryChannel *c)
         c->eligible_ns = 0;
 
         qatomic_set(&c->head, 0);
+        qatomic_set(&c->freed, 0);
         qatomic_set(&c->errors, 0);
         qatomic_set(&c->quanta, 0);
         qatomic_set_u64(&c->bytes, 0);
