@@ -55,6 +55,8 @@ static int ferry_chan_reset(struct ferry_chan *chan)
 
 	lockdep_assert_held(&chan->cmd_lock);
 
+	/* Should the reset fail, nobody would answer its interrupts any more. */
+	writel(0, chan->regs + FERRY_CHAN_IRQ_ENABLE);
 	writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
 	err = readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
 				 ferry_chan_state(status) == FERRY_STATE_IDLE, FERRY_POLL_US,
