@@ -6,7 +6,7 @@
  * Serves the channels in weighted round-robin, one quantum at a time: fetch
  * entries, check them, have them executed, write completions. Whoever drives
  * it, a timer or an IOThread, calls ferry_engine_commands() and then
- * ferry_engine_quantum(), and does nothing else with it at the same time.
+ * ferry_engine_quantum(), and nobody else does at the same time.
  * Commands take effect between quanta, and a quantum ends early when its
  * channel leaves RUNNING, so STOP, WIN_INVALIDATE and RESET wait for 64 KiB at
  * most.
@@ -370,27 +370,6 @@ static void ferry_engine_command(FerryChannel *c, int64_t now)
     }
 }
 
-/* With the lock: whether there is a command to carry out */
-bool ferry_engine_command_due(FerryState *s, int64_t now)
-{
-    uint64_t commanded = s->commanded;
-    unsigned i;
-    int j;
-
-    if (!s->ready) {
-        return s->reset_ns <= now;
-    }
-    for (i = 0; commanded; i++, commanded >>= 1) {
-        for (j = 0; (commanded & 1) && j < FERRY_CMDS; j++) {
-            if (s->chan[i].cmd_ns[j] != FERRY_NONE &&
-                s->chan[i].cmd_ns[j] <= now) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* Carry out the commands that are due. */
 void ferry_engine_commands(FerryState *s, int64_t now)
 {
@@ -429,7 +408,6 @@ void ferry_engine_commands(FerryState *s, int64_t now)
                 }
             }
         }
-        qemu_cond_broadcast(&s->command_done);
     }
 }
 

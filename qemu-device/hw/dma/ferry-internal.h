@@ -18,7 +18,8 @@
  *           to set a timer
  *   engine  the engine half, while the channel is not IDLE; in IDLE it is the
  *           control half's, under lock, and while the engine is quiesced it is
- *           everybody's under the BQL
+ *           everybody's under the BQL. With an IOThread the engine half has
+ *           FerryState.engine_lock, inside the BQL and outside of lock
  *   "X, read by all": written by X with qatomic_set() and read with
  *           qatomic_read() by anybody
  */
@@ -248,7 +249,6 @@ struct FerryState {
     bool ready;                 /* lock, read by all */
     int64_t reset_ns;           /* lock; when a global reset takes effect */
     uint64_t commanded;         /* lock; bit c: channel c has a command */
-    QemuCond command_done;      /* with lock */
     uint64_t asserting;         /* lock; bit c: channel c asserts its line */
     uint32_t levels;            /* BQL; of the lines */
     QEMUTimer *coalesce_timer;  /* earliest deadline of a coalesced interrupt */
@@ -271,12 +271,14 @@ struct FerryState {
     uint64_t carry;             /* bytes * 1e9 not yet a full nanosecond */
 
     /* IOThread engine (ferry-iothread.c) */
+    QemuMutex engine_lock;
     AioContext *ctx;            /* const */
     QEMUBH *engine_bh;          /* const, runs in ctx */
     MemReentrancyGuard engine_guard;    /* of engine_bh */
     QEMUBH *irq_bh;             /* const, runs in the main loop */
     VMChangeStateEntry *vmstate;
     bool quiesced;              /* BQL, read by all */
+    bool commanding;            /* BQL, read by all: wants the engine_lock */
 
     FerryFault fault[FERRY_FAULTS];     /* lock */
     uint32_t faults;            /* lock, read by all */
@@ -334,7 +336,6 @@ void ferry_irq_update(FerryState *s);
 /* ferry-engine.c: commands, scheduling, fetching, completing */
 int64_t ferry_engine_command_ns(FerryState *s);
 void ferry_engine_commands(FerryState *s, int64_t now);
-bool ferry_engine_command_due(FerryState *s, int64_t now);
 bool ferry_engine_quantum(FerryState *s, int64_t now);
 int64_t ferry_engine_next(FerryState *s);
 void ferry_engine_wake(FerryState *s);

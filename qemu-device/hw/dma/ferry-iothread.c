@@ -5,10 +5,13 @@
  *
  * A bottom half in an IOThread drives the engine as fast as the host can,
  * without the BQL. Doorbells and commands schedule it, which costs nothing
- * while it is at work. It never waits for the BQL; who holds that may wait for
- * it, and does so in ferry_iothread_quiesce(): once "quiesced" is set and a
- * bottom half has run in the IOThread after that, the engine's state is at
- * rest and belongs to the caller.
+ * while it is at work.
+ *
+ * Who holds the BQL must not wait for the IOThread: other devices on it may
+ * want the BQL. What can be waited for is the end of a quantum, which never
+ * does, and that is what engine_lock is for. With it, a command is carried out
+ * by who gives it; and once "quiesced" is set and engine_lock was taken after
+ * that, the engine's state is at rest and belongs to the caller.
  */
 
 #include "qemu/osdep.h"
@@ -34,7 +37,10 @@ static void ferry_iothread_run(void *opaque)
     int i;
 
     for (i = 0; i < FERRY_BURST; i++) {
-        if (qatomic_load_acquire(&s->quiesced)) {
+        QEMU_LOCK_GUARD(&s->engine_lock);
+        /* The lock is not fair. Who wants it wakes us when done with it. */
+        if (qatomic_load_acquire(&s->quiesced) ||
+            qatomic_read(&s->commanding)) {
             return;
         }
         ferry_engine_commands(s, FERRY_NOW);
@@ -51,18 +57,27 @@ void ferry_iothread_wake(FerryState *s)
 }
 
 /*
- * Wait until the engine has carried out what it was commanded, which is at most
- * a quantum away. Otherwise the bounds of CAP_TIME would depend on when the
- * host runs the IOThread.
+ * Carry out what the engine was commanded, at most a quantum from now.
+ * Otherwise the bounds of CAP_TIME would depend on when the host runs the
+ * IOThread.
  */
 void ferry_iothread_command(FerryState *s)
 {
+    bool commanded;
+
     if (!s->iothread || s->quiesced) {
         return;
     }
-    QEMU_LOCK_GUARD(&s->lock);
-    while (ferry_engine_command_due(s, FERRY_NOW)) {
-        qemu_cond_wait(&s->command_done, &s->lock);
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        commanded = s->commanded || s->reset_ns != FERRY_NONE;
+    }
+    if (commanded) {
+        qatomic_set(&s->commanding, true);
+        WITH_QEMU_LOCK_GUARD(&s->engine_lock) {
+            ferry_engine_commands(s, FERRY_NOW);
+        }
+        qatomic_set(&s->commanding, false);
+        ferry_iothread_wake(s);
     }
 }
 
@@ -75,7 +90,8 @@ void ferry_iothread_quiesce(FerryState *s)
 {
     if (s->iothread && !s->quiesced) {
         qatomic_set(&s->quiesced, true);
-        aio_wait_bh_oneshot(s->ctx, ferry_iothread_barrier, NULL);
+        qemu_mutex_lock(&s->engine_lock);
+        qemu_mutex_unlock(&s->engine_lock);
     }
 }
 
@@ -128,6 +144,8 @@ void ferry_iothread_exit(FerryState *s)
         ferry_iothread_quiesce(s);
         qemu_del_vm_change_state_handler(s->vmstate);
         qemu_bh_delete(s->engine_bh);
+        /* It may have been woken since, and be about to look at us. */
+        aio_wait_bh_oneshot(s->ctx, ferry_iothread_barrier, NULL);
         object_unref(OBJECT(s->iothread));
     }
 }

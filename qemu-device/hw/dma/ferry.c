@@ -90,7 +90,6 @@ void ferry_reset(FerryState *s)
         s->asserting = 0;
         s->reset_ns = FERRY_NONE;
         qatomic_set(&s->ready, true);
-        qemu_cond_broadcast(&s->command_done);
     }
     ferry_irq_update(s);
 }
@@ -194,12 +193,12 @@ static void ferry_unrealize(DeviceState *dev)
 static void ferry_init(Object *obj)
 {
     qemu_mutex_init(&FERRY(obj)->lock);
-    qemu_cond_init(&FERRY(obj)->command_done);
+    qemu_mutex_init(&FERRY(obj)->engine_lock);
 }
 
 static void ferry_finalize(Object *obj)
 {
-    qemu_cond_destroy(&FERRY(obj)->command_done);
+    qemu_mutex_destroy(&FERRY(obj)->engine_lock);
     qemu_mutex_destroy(&FERRY(obj)->lock);
 }
 

@@ -110,6 +110,56 @@ static void test_qmp_iothread(void)
     check_qmp(FERRY_IOTHREAD, FERRY_OP_NOP, 0);
 }
 
+/*
+ * The IOThread also serves a disk. The guest's requests have their headers in
+ * the registers of another device, so that it needs the BQL for each of them,
+ * while who gives commands to Ferry has it.
+ */
+static void test_shared_iothread(void)
+{
+    FerryDev *dev = ferry_new(FERRY_IOTHREAD, "-blockdev driver=null-co,"
+                              "node-name=d,size=1048576,read-zeroes=on "
+                              "-device virtio-blk-device,drive=d,iothread=io0",
+                              "");
+    const uint64_t ring = FERRY_LISTS, avail = ring + 128 * 16;
+    static const struct {
+        uint32_t reg, value;
+    } setup[] = {
+        { 0x70, 0 }, { 0x70, 1 }, { 0x70, 3 }, { 0x20, 0 }, { 0x28, 4096 },
+        { 0x30, 0 }, { 0x38, 128 }, { 0x3c, 4096 }, { 0x40, ring >> 12 },
+        { 0x70, 7 },
+    };
+    uint64_t disk = 0x0a000000;
+    FerryQueue q;
+
+    while (qtest_readl(dev->qts, disk + 8) != 2) {
+        disk += 0x200;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(setup); i++) {
+        qtest_writel(dev->qts, disk + setup[i].reg, setup[i].value);
+    }
+    /* A chain of two: the UART, and the byte for the status */
+    qtest_writeq(dev->qts, ring, 0x09000000);
+    qtest_writeq(dev->qts, ring + 8, 1ULL << 48 | 1ULL << 32 | 16);
+    qtest_writeq(dev->qts, ring + 16, DST);
+    qtest_writeq(dev->qts, ring + 24, 2ULL << 32 | 1);
+    qtest_memset(dev->qts, avail, 0, 4 + 128 * 2);
+    ferry_queue_init(&q, dev, 0);
+    for (unsigned int i = 1; i <= 20; i++) {
+        qtest_writew(dev->qts, avail + 2, 128 * i);
+        qtest_writel(dev->qts, disk + 0x50, 0);
+        for (unsigned int j = 0; j < 20; j++) {
+            ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_RESET);
+        }
+        while (qtest_readw(dev->qts, ring + 4096 + 2) !=
+               (uint16_t)(128 * i)) {
+            g_usleep(100);
+        }
+    }
+    assert_works(dev, 0);
+    ferry_free(dev);
+}
+
 /* Rings in bad places: refused by START or halted, and RESET mends it. */
 static void test_ring_places(FerryDev *dev)
 {
@@ -481,6 +531,8 @@ int main(int argc, char **argv)
                     test_qmp_virtual);
     ferry_add_plain("hostile", "qmp-answers-beside-iothread-engine",
                     test_qmp_iothread);
+    ferry_add_plain("hostile", "commands-beside-a-disk-that-wants-the-bql",
+                    test_shared_iothread);
     ferry_add_plain("hostile", "bad-properties-are-refused",
                     test_bad_properties);
     ferry_add("hostile", "properties-are-fixed-once-realized", "",
