@@ -184,9 +184,9 @@ static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
         ferry_bad_access("write", "ctrl", offset, size);
         return;
     }
-    ferry_irq_update(s);
     ferry_engine_wake(s);
     ferry_iothread_command(s);
+    ferry_irq_update(s);
 }
 
 const MemoryRegionOps ferry_ctrl_ops = {
