@@ -249,6 +249,22 @@ static int ferry_get_memory(struct ferry_dev *fdev)
 	return devm_add_action_or_reset(dev, ferry_release_memory, dev);
 }
 
+/* Take everything away from user space, and from the device. */
+static void ferry_unplug(struct ferry_dev *fdev, bool powered)
+{
+	bool quiet;
+	u32 nr;
+
+	ferry_sysfs_remove(fdev);
+	ferry_cdev_unplug(fdev);
+	cancel_delayed_work_sync(&fdev->recover);
+	/* The last word: whatever was broken lets go now, or never. */
+	quiet = !powered || !ferry_dev_reset(fdev);
+	for (nr = 0; nr < fdev->caps.channels; nr++)
+		ferry_chan_unplug(&fdev->chans[nr], quiet);
+	ferry_buf_unplug(fdev, quiet);
+}
+
 static int ferry_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
@@ -323,7 +339,7 @@ static int ferry_probe(struct platform_device *pdev)
 	return 0;
 
 err_unplug:
-	ferry_cdev_unplug(fdev);
+	ferry_unplug(fdev, true);
 err_disable_power:
 	ferry_power_disable(fdev);
 	return err;
@@ -334,20 +350,11 @@ static void ferry_remove(struct platform_device *pdev)
 	struct ferry_dev *fdev = platform_get_drvdata(pdev);
 	struct device *dev = &pdev->dev;
 	bool powered;
-	bool quiet;
-	u32 nr;
 
 	/* If it can't be powered, no channel is claimed, and nothing is left to stop. */
 	powered = pm_runtime_get_sync(dev) >= 0;
 	ferry_debugfs_remove(fdev);
-	ferry_sysfs_remove(fdev);
-	ferry_cdev_unplug(fdev);
-	cancel_delayed_work_sync(&fdev->recover);
-	/* The last word: whatever was broken lets go now, or never. */
-	quiet = !powered || !ferry_dev_reset(fdev);
-	for (nr = 0; nr < fdev->caps.channels; nr++)
-		ferry_chan_unplug(&fdev->chans[nr], quiet);
-	ferry_buf_unplug(fdev, quiet);
+	ferry_unplug(fdev, powered);
 	ferry_power_disable(fdev);
 }
 
