@@ -15,13 +15,15 @@ static ssize_t ferry_queue_read_one(struct ferry_queue *queue, struct iov_iter *
 	struct ferry_event event = { .queue = queue->handle };
 	struct ferry_ring *ring = &queue->chan->ring;
 	ssize_t bytes = 0;
-	bool full;
+	bool full, dead;
 
 	if (mutex_lock_interruptible(&queue->lock))
 		return -EINTR;
 	if (queue->closed)
 		goto out_unlock;
 	full = !ferry_ring_space(ring);
+	/* Once it is dead nothing more comes, so look at that first. */
+	dead = READ_ONCE(queue->chan->dead);
 	while (iov_iter_count(to) >= sizeof(event) && ferry_ring_completed(ring, 1)) {
 		event.cqe = *ferry_ring_cqe(ring, ring->head);
 		if (!copy_to_iter_full(&event, sizeof(event), to)) {
@@ -34,7 +36,7 @@ static ssize_t ferry_queue_read_one(struct ferry_queue *queue, struct iov_iter *
 	}
 	if (full && bytes > 0)
 		ferry_queue_drained(queue);
-	if (!bytes && READ_ONCE(queue->chan->dead))
+	if (!bytes && dead)
 		bytes = -EIO;
 out_unlock:
 	mutex_unlock(&queue->lock);
