@@ -95,11 +95,17 @@ void ferry_iothread_quiesce(FerryState *s)
     }
 }
 
+static void ferry_iothread_start(FerryState *s)
+{
+    qatomic_store_release(&s->quiesced, false);
+    qemu_bh_schedule(s->engine_bh);
+}
+
+/* After a reset: if the machine is stopped, it goes on with that. */
 void ferry_iothread_resume(FerryState *s)
 {
     if (s->iothread && runstate_is_running()) {
-        qatomic_store_release(&s->quiesced, false);
-        qemu_bh_schedule(s->engine_bh);
+        ferry_iothread_start(s);
     }
 }
 
@@ -108,9 +114,14 @@ static void ferry_iothread_vm_state(void *opaque, bool running, RunState state)
     FerryState *s = opaque;
 
     if (running) {
-        ferry_iothread_resume(s);
+        ferry_iothread_start(s);
     } else {
         ferry_iothread_quiesce(s);
+        /*
+         * The last bottom half may still wait for the main loop, and who saves
+         * the interrupt controller does not.
+         */
+        ferry_irq_update(s);
     }
 }
 
