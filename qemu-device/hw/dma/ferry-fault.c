@@ -220,14 +220,14 @@ static int ferry_fault_post_load(void *opaque, int version_id)
 
     if (s->faults > FERRY_FAULTS) {
         s->faults = 0;
-        return -EINVAL;
+        return ferry_reject(s);
     }
     for (f = s->fault; f < s->fault + s->faults; f++) {
         if (f->kind >= FERRY_FAULT_KINDS || f->chan < -1 || !f->nth ||
             f->chan >= FERRY_MAX_CHANNELS || f->access < -1 ||
             f->access >= (int)ARRAY_SIZE(ferry_fault_access)) {
             s->faults = 0;
-            return -EINVAL;
+            return ferry_reject(s);
         }
     }
     return 0;

@@ -310,6 +310,7 @@ void ferry_reset(FerryState *s);
 /* ferry-vmstate.c: migration */
 extern const VMStateDescription vmstate_ferry;
 extern const VMStateDescription vmstate_ferry_fault;
+int ferry_reject(FerryState *s);
 
 /* ferry-regs.c: the apertures and the global registers */
 extern const MemoryRegionOps ferry_ctrl_ops;

@@ -83,6 +83,25 @@ static bool ferry_chan_is_valid(FerryChannel *c)
     }
 }
 
+/*
+ * What is rejected must not be left behind: a machine whose loadvm failed can be
+ * made to run.
+ */
+int ferry_reject(FerryState *s)
+{
+    ferry_reset(s);
+    return -EINVAL;
+}
+
+/* A stream without faults has no subsection for them. */
+static int ferry_pre_load(void *opaque)
+{
+    FerryState *s = opaque;
+
+    qatomic_set(&s->faults, 0);
+    return 0;
+}
+
 static int ferry_post_load(void *opaque, int version_id)
 {
     FerryState *s = opaque;
@@ -94,14 +113,14 @@ static int ferry_post_load(void *opaque, int version_id)
         !ferry_time_is_valid(s->next_ns) ||
         !ferry_command_is_valid(s->reset_ns) ||
         s->ready != (s->reset_ns == FERRY_NONE)) {
-        return -EINVAL;
+        return ferry_reject(s);
     }
     s->carry = s->bandwidth ? s->carry % s->bandwidth : 0;
     s->commanded = 0;
     s->asserting = 0;
     for (c = s->chan; c < s->chan + s->channels; c++) {
         if (!ferry_chan_is_valid(c)) {
-            return -EINVAL;
+            return ferry_reject(s);
         }
         for (i = 0; i < FERRY_CMDS; i++) {
             if (c->cmd_ns[i] != FERRY_NONE) {
@@ -174,6 +193,7 @@ const VMStateDescription vmstate_ferry = {
     .name = "ferry",
     .version_id = 1,
     .minimum_version_id = 1,
+    .pre_load = ferry_pre_load,
     .post_load = ferry_post_load,
     .fields = (const VMStateField[]) {
         /* The guest has read the capabilities: they can't change. */

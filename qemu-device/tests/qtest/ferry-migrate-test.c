@@ -405,9 +405,28 @@ static void test_commands(const void *opaque)
     ferry_free(dev);
 }
 
+/* A fault that was taken away does not come back from the command line. */
+static void test_cleared_faults(void)
+{
+    FerryDev *dev = ferry_new(FERRY_VIRTUAL, MACHINE, ",x-fault=stuck-stop");
+    FerryQueue q;
+
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'qom-set',"
+                             "  'arguments': { 'property': 'x-fault',"
+                             "  'path': '/machine/peripheral/ferry',"
+                             "  'value': '' } }");
+    dev = migrate(dev, FERRY_VIRTUAL, ",x-fault=stuck-stop");
+    ferry_queue_start_bypass(&q, dev, 0);
+    ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
+    qtest_clock_step(dev->qts, 1000000);
+    g_assert_cmpuint(ferry_queue_state(&q), ==, FERRY_STATE_IDLE);
+    ferry_free(dev);
+}
+
 /*
  * Streams with bytes of the device's section spoilt are refused or taken, and
- * what was taken can be looked at, worked with and reset.
+ * what was taken can be looked at, worked with and reset. The first one has a
+ * bad cursor; what is refused leaves nothing behind.
  */
 static void test_bogus_stream(void)
 {
@@ -438,7 +457,8 @@ static void test_bogus_stream(void)
         g_autofree char *status = NULL;
         g_autofree char *uri = g_strdup_printf("file:%s", name);
 
-        for (int n = g_rand_int_range(rand, 1, 30); n--; ) {
+        bad[at + 8 + 24] = i ? bad[at + 8 + 24] : -1;
+        for (int n = i ? g_rand_int_range(rand, 1, 30) : 0; n--; ) {
             gsize where = at + 12 + g_rand_int_range(rand, 0, span);
 
             bad[MIN(where, len - 1)] = g_rand_boolean(rand) ? -1 :
@@ -453,7 +473,10 @@ static void test_bogus_stream(void)
             g_free(status);
             status = query(dev, NULL);
         } while (strcmp(status, "completed") && strcmp(status, "failed"));
-        if (!strcmp(status, "completed")) {
+        if (!i) {
+            g_assert_cmpstr(status, ==, "failed");
+            g_assert_cmphex(ferry_read(dev, FERRY_ACTIVE_LO), ==, 0);
+        } else if (!strcmp(status, "completed")) {
             qtest_qmp_assert_success(dev->qts, "{ 'execute': 'cont' }");
             for (uint32_t r = 0; r < FERRY_CTRL_SIZE; r += 4) {
                 ferry_read(dev, r);
@@ -494,6 +517,7 @@ int main(int argc, char **argv)
             qtest_add_data_func(path, &routes[r], tests[i].test);
         }
     }
+    ferry_add_plain("migrate", "cleared-faults-stay-away", test_cleared_faults);
     ferry_add_plain("migrate", "bogus-stream-does-no-harm", test_bogus_stream);
     return ferry_run_tests();
 }
