@@ -91,7 +91,8 @@ static uint32_t ferry_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
 /*
  * Map the next piece of both operands, the last byte of it where it runs from
  * the end. All tables are read first, since a piece is only good together with
- * the one that was mapped right before it. Returns its length, 0 on failure.
+ * the one that was mapped right before it. Returns its length; 0 on failure,
+ * or if the tables have used up the quantum: they are cached by now.
  */
 static uint32_t ferry_op_map(FerryChannel *c, bool back, FerryPiece *src,
                              FerryPiece *dst, FerryFailure *why)
@@ -112,6 +113,10 @@ static uint32_t ferry_op_map(FerryChannel *c, bool back, FerryPiece *src,
                                  &dst_bus, why))) {
         return 0;
     }
+    if (c->ferry->quantum_left <= 0) {
+        return 0;
+    }
+    len = MIN(len, ROUND_UP(c->ferry->quantum_left, FERRY_CHUNK));
     why->code = FERRY_ERR_DMA_ABORT;
     if (info->src_perm) {
         why->addr = src_bus;
@@ -164,11 +169,7 @@ static bool ferry_op_piece(FerryChannel *c, FerryResult *r)
     uint32_t equal;
 
     if (!len) {
-        return false;
-    }
-    /* The tables may have used up the quantum; they are cached by now. */
-    if (c->ferry->quantum_left <= 0) {
-        return true;
+        return r->why.code == FERRY_OK;
     }
     if (op->code == FERRY_OP_COPY_CRC32C) {
         /* The move finds in the cache what the CRC has read. */

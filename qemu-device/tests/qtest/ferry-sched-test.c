@@ -163,6 +163,60 @@ static void test_wait_bound(FerryDev *dev)
     }
 }
 
+/*
+ * Two page lists whose pages are neighbours, begun when the quantum is nearly
+ * used up: what reading them costs makes the last chunk no larger.
+ */
+static void test_quantum_bound(FerryDev *dev)
+{
+    FerryQueue q;
+
+    ferry_queue_init(&q, dev, 0);
+    ferry_queue_row(&q, 0, DST, BIG, 7, 0);
+    for (unsigned int w = 1; w <= 2; w++) {
+        uint64_t list = FERRY_LISTS + w * 0x10000;
+
+        ferry_queue_row(&q, w, list, 64 * 4096, 15 | 12 << 8, 0);
+        qtest_writeq(dev->qts, list, list + 4096);
+        for (unsigned int p = 0; p < 64; p++) {
+            qtest_writeq(dev->qts, list + 4096 + 8 * p,
+                         DST + w * BIG + p * 4096);
+        }
+    }
+    ferry_queue_start(&q);
+    ferry_queue_add(&q, FERRY_OP_FILL, 46335, 0, 0, 0);
+    ferry_queue_add(&q, FERRY_OP_COPY, 64 * 4096, ferry_at(1, 0),
+                    ferry_at(2, 0), 0);
+    ferry_queue_ring(&q);
+    g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_QUANTA), ==, 1);
+    g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_BYTES_LO), >, 46335);
+    g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_BYTES_LO) + 2 * ENTRY +
+                     5 * WALK, <=, TURN);
+}
+
+/* Nothing moves in a machine that is stopped, whoever looks or rings. */
+static void test_stopped(FerryDev *dev)
+{
+    FerryQueue q;
+
+    ferry_queue_start_bypass(&q, dev, 0);
+    qtest_memset(dev->qts, DST, 0, 64);
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
+    ferry_queue_add(&q, FERRY_OP_FILL, 64, 0, DST, UINT64_MAX);
+    ferry_queue_ring(&q);
+    ferry_queue_write(&q, FERRY_CHAN_WIN_INVALIDATE, 0);
+    for (unsigned int i = 0; i < 5; i++) {
+        g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_HEAD), ==, 0);
+        g_usleep(1000);
+    }
+    g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_STATUS), ==,
+                    FERRY_STATE_RUNNING | FERRY_CHAN_STATUS_INVAL_BUSY);
+    g_assert_false(ferry_queue_done(&q, 0));
+    g_assert_cmphex(qtest_readb(dev->qts, DST), ==, 0);
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'cont' }");
+    ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, 64, 0, 0);
+}
+
 /* Not before the latency, and at once when it has passed */
 static void check_latency(FerryDev *dev, int64_t latency)
 {
@@ -442,6 +496,9 @@ int main(int argc, char **argv)
     ferry_add_virtual("sched", "table-walks-cost", SLOW, test_walk_cost);
     ferry_add_virtual("sched", "wait-is-the-sum-of-the-turns", SLOW,
                       test_wait_bound);
+    ferry_add_virtual("sched", "quantum-ends-with-a-chunk", NOW,
+                      test_quantum_bound);
+    ferry_add("sched", "stopped-machine-moves-nothing", NOW, test_stopped);
     ferry_add_virtual("sched", "bandwidth-sets-the-time", SLOW,
                       test_bandwidth);
     ferry_add_virtual("sched", "latency-of-0-ns", NOW, test_latency_0);
