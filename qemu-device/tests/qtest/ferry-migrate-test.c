@@ -224,8 +224,8 @@ static void refill(FerryQueue *q)
 
 /*
  * The engine writes all the while the machine migrates: what it writes has to
- * be found dirty. What is outstanding at the end is a fraction of the blocks; the
- * others the source has written.
+ * be found dirty. What is outstanding at the end is a fraction of the blocks;
+ * the others the source has written.
  */
 static void test_live(const void *opaque)
 {

@@ -78,8 +78,8 @@ FerryDev *ferry_new(FerryEngine engine, const char *machine,
         *bandwidth = 0;
     }
     dev->engine = engine;
-    dev->qts = qtest_initf("-nodefaults -machine virt -cpu cortex-a57 -m 4G %s %s "
-                           "-device ferry,id=ferry%s%s", machine,
+    dev->qts = qtest_initf("-nodefaults -machine virt -cpu cortex-a57 "
+                           "-m 4G %s %s -device ferry,id=ferry%s%s", machine,
                            engines[engine],
                            engine == FERRY_IOTHREAD ? ",iothread=io0" : "",
                            own);
