@@ -3,7 +3,7 @@
 # of its own set-up, and nothing twice; scripts/ and tests/ do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps
+.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps qemu
 
 export FILE ?=
 
