@@ -52,12 +52,15 @@ static void ferry_engine_halt(FerryChannel *c, uint32_t code, uint32_t index,
 static void ferry_engine_notify(FerryChannel *c)
 {
     FerryState *s = c->ferry;
+    bool raised;
 
     if (qatomic_read(&c->armed)) {
         WITH_QEMU_LOCK_GUARD(&s->lock) {
-            ferry_irq_eval(c);
+            raised = ferry_irq_eval(c);
         }
-        ferry_irq_update(s);
+        if (raised) {
+            ferry_irq_update(s);
+        }
     }
 }
 
@@ -73,29 +76,22 @@ static void ferry_engine_settle(FerryChannel *c)
     ferry_engine_notify(c);
 }
 
-static bool ferry_engine_write_cqe(FerryChannel *c, const FerryResult *r,
-                                   uint32_t len, hwaddr bus)
+static void ferry_engine_write_cqe(FerryChannel *c, const FerryResult *r,
+                                   FerryPiece *piece)
 {
-    FerryPiece piece;
-
-    if (!ferry_dma_map(c, bus, FERRY_CQE_SIZE, FERRY_ACCESS_CQ, &piece) ||
-        piece.len < FERRY_CQE_SIZE) {
-        return false;
-    }
-    stl_le_p(piece.host + FERRY_CQE_RESULT, r->result);
-    stl_le_p(piece.host + FERRY_CQE_LEN, len);
-    stw_le_p(piece.host + FERRY_CQE_STATUS, r->why.code);
-    stw_le_p(piece.host + FERRY_CQE_FLAGS, r->flags);
+    stl_le_p(piece->host + FERRY_CQE_RESULT, r->result);
+    stl_le_p(piece->host + FERRY_CQE_LEN, c->op.done);
+    stw_le_p(piece->host + FERRY_CQE_STATUS, r->why.code);
+    stw_le_p(piece->host + FERRY_CQE_FLAGS, r->flags);
     /*
      * Once it sees seq the owner may look at the rest, and at the data, and
      * may submit into the slot, long before HEAD follows if the host likes.
      */
     qatomic_set(&c->freed, c->head + 1);
-    smp_wmb();
-    qatomic_set((uint32_t *)(piece.host + FERRY_CQE_SEQ),
+    smp_wmb(); /* all of that before seq */
+    qatomic_set((uint32_t *)(piece->host + FERRY_CQE_SEQ),
                 cpu_to_le32(c->head + 1));
-    ferry_dma_dirty(&piece, FERRY_CQE_SIZE);
-    return true;
+    ferry_dma_dirty(piece, FERRY_CQE_SIZE);
 }
 
 /* End the running entry, and write its completion. */
@@ -105,9 +101,15 @@ static void ferry_engine_complete(FerryChannel *c, FerryResult *r)
     uint32_t index = c->head;
     hwaddr bus = c->cq_base +
                  FERRY_CQE_SIZE * (hwaddr)(index & (ferry_chan_size(c) - 1));
+    FerryPiece piece;
 
     c->op.active = false;
     trace_ferry_complete(c->index, index, r->why.code, c->op.done, r->result);
+    if (!ferry_dma_map(c, bus, FERRY_CQE_SIZE, FERRY_ACCESS_CQ, &piece) ||
+        piece.len < FERRY_CQE_SIZE) {
+        ferry_engine_halt(c, FERRY_ERR_CQ_WRITE, index, bus);
+        return;
+    }
     if (r->why.code) {
         qatomic_set(&c->errors, c->errors + 1);
         if (r->why.code != FERRY_ERR_CANCELLED) {
@@ -115,10 +117,7 @@ static void ferry_engine_complete(FerryChannel *c, FerryResult *r)
             ferry_irq_latch(c, r->why.code, index, r->why.addr);
         }
     }
-    if (!ferry_engine_write_cqe(c, r, c->op.done, bus)) {
-        ferry_engine_halt(c, FERRY_ERR_CQ_WRITE, index, bus);
-        return;
-    }
+    ferry_engine_write_cqe(c, r, &piece);
     qatomic_store_release(&c->head, index + 1);
     ferry_engine_notify(c);
 }

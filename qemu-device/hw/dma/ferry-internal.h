@@ -324,7 +324,7 @@ uint32_t ferry_chan_bad_config(FerryChannel *c);
 /* ferry-irq.c: interrupts and the error latch; all but update with the lock */
 void ferry_irq_init(FerryState *s);
 void ferry_irq_exit(FerryState *s);
-void ferry_irq_eval(FerryChannel *c);
+bool ferry_irq_eval(FerryChannel *c);
 void ferry_irq_assert(FerryChannel *c);
 void ferry_irq_latch(FerryChannel *c, uint32_t code, uint32_t index,
                      uint64_t addr);

@@ -78,15 +78,15 @@ void ferry_irq_assert(FerryChannel *c)
 static void ferry_irq_set(FerryChannel *c, uint32_t bit)
 {
     trace_ferry_irq(c->index, bit, qatomic_read(&c->head));
-    c->irqs++;
     if (!ferry_fault_hit_locked(c->ferry, FERRY_FAULT_LOST_IRQ, c->index, -1)) {
+        c->irqs++;
         c->irq_status |= bit;
     }
     ferry_irq_assert(c);
 }
 
-/* Raise the interrupt that CQ_ARM asked for, if it is time. */
-void ferry_irq_eval(FerryChannel *c)
+/* Raise the interrupt that CQ_ARM asked for, if it is time: whether it was. */
+bool ferry_irq_eval(FerryChannel *c)
 {
     FerryState *s = c->ferry;
     int32_t past = qatomic_read(&c->head) - c->arm;
@@ -97,7 +97,7 @@ void ferry_irq_eval(FerryChannel *c)
 
     if (!c->armed || past < 0 || !s->ready ||
         c->state == FERRY_STATE_RESETTING) {
-        return;
+        return false;
     }
     if (past < count - 1) {
         now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
@@ -106,12 +106,13 @@ void ferry_irq_eval(FerryChannel *c)
         }
         if (now - c->coalesce_ns < hold) {
             timer_mod_anticipate_ns(s->coalesce_timer, c->coalesce_ns + hold);
-            return;
+            return false;
         }
     }
     qatomic_set(&c->armed, false);
     c->coalesce_ns = FERRY_NONE;
     ferry_irq_set(c, FERRY_CHAN_IRQ_CQ);
+    return true;
 }
 
 static void ferry_irq_coalesce_timer(void *opaque)
