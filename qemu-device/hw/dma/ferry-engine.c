@@ -291,12 +291,9 @@ bool ferry_engine_quantum(FerryState *s, int64_t now)
 /* End the running entry before its time. */
 static void ferry_engine_cancel(FerryChannel *c, uint8_t code, uint64_t addr)
 {
-    FerryState *s = c->ferry;
     FerryResult r = { .why = { .code = code, .addr = addr } };
 
-    if (c->op.paid && s->in_quantum && s->cursor == c->index) {
-        ferry_timing_abandon(s);
-    }
+    ferry_timing_abandon(c);
     c->op.hung = false;
     if (qatomic_read(&c->state) == FERRY_STATE_RUNNING ||
         qatomic_read(&c->state) == FERRY_STATE_STOPPING) {

@@ -388,7 +388,7 @@ void ferry_timing_wake(FerryState *s);
 void ferry_timing_catch_up(FerryState *s);
 void ferry_timing_doorbell(FerryChannel *c, bool was_idle);
 bool ferry_timing_pay(FerryState *s, uint32_t len);
-void ferry_timing_abandon(FerryState *s);
+void ferry_timing_abandon(FerryChannel *c);
 
 /* ferry-iothread.c: the IOThread engine */
 bool ferry_iothread_init(FerryState *s, Error **errp);

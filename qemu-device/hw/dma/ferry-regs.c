@@ -232,6 +232,10 @@ static void ferry_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
         WITH_QEMU_LOCK_GUARD(&s->lock) {
             ferry_irq_halt(c, FERRY_ERR_BAD_TAIL, tail, 0);
         }
+        if (!s->iothread) {
+            ferry_timing_abandon(c);
+            ferry_engine_wake(s);
+        }
         ferry_irq_update(s);
         return;
     }

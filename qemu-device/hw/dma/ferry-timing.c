@@ -93,10 +93,14 @@ bool ferry_timing_pay(FerryState *s, uint32_t len)
     return !ns;
 }
 
-/* What the engine was spending time for has gone. */
-void ferry_timing_abandon(FerryState *s)
+/* The running entry has gone: the time that it was to take is not spent. */
+void ferry_timing_abandon(FerryChannel *c)
 {
-    s->next_ns = MIN(s->next_ns, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    FerryState *s = c->ferry;
+
+    if (c->op.paid && s->in_quantum && s->cursor == c->index) {
+        s->next_ns = MIN(s->next_ns, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    }
 }
 
 void ferry_timing_init(FerryState *s)

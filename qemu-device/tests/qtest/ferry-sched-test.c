@@ -194,6 +194,23 @@ static void test_quantum_bound(FerryDev *dev)
                      5 * WALK, <=, TURN);
 }
 
+/* A channel that halts gives back the second that its bytes would take. */
+static void test_halt_gives_back(FerryDev *dev)
+{
+    FerryQueue q[2];
+
+    for (unsigned int c = 0; c < 2; c++) {
+        ferry_queue_start_bypass(&q[c], dev, c);
+    }
+    ferry_queue_add(&q[0], FERRY_OP_FILL, CHUNK, 0, DST, 0);
+    ferry_queue_ring(&q[0]);
+    ferry_queue_add(&q[1], FERRY_OP_NOP, 0, 0, 0, 0);
+    ferry_queue_ring(&q[1]);
+    ferry_doorbell(dev, 0, 1000);
+    qtest_clock_step(dev->qts, 100);
+    g_assert_true(ferry_queue_done(&q[1], 0));
+}
+
 /* Nothing moves in a machine that is stopped, whoever looks or rings. */
 static void test_stopped(FerryDev *dev)
 {
@@ -498,6 +515,8 @@ int main(int argc, char **argv)
                       test_wait_bound);
     ferry_add_virtual("sched", "quantum-ends-with-a-chunk", NOW,
                       test_quantum_bound);
+    ferry_add_virtual("sched", "halt-gives-time-back",
+                      ",latency-ns=0,bandwidth=16384", test_halt_gives_back);
     ferry_add("sched", "stopped-machine-moves-nothing", NOW, test_stopped);
     ferry_add_virtual("sched", "bandwidth-sets-the-time", SLOW,
                       test_bandwidth);
