@@ -61,9 +61,12 @@ static bool ferry_row_well_formed(FerryState *s, const FerryRow *row,
            (row->first + row->size - 1) >> row->shift < FERRY_LIST_MAX_PAGES;
 }
 
-/* The row of an address, from the cache or from the table */
+/*
+ * The row of an address, from the cache or from the table. @reached is what
+ * has been come to of the operand when its row was dropped in between.
+ */
 static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
-                                      FerryFailure *why)
+                                      uint64_t reached, FerryFailure *why)
 {
     FerryState *s = c->ferry;
     uint32_t window = addr >> FERRY_ADDR_WINDOW_SHIFT;
@@ -95,7 +98,7 @@ static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
         return NULL;
     }
     if (!ferry_row_well_formed(s, row, ldq_le_p(raw + FERRY_ROW_RESERVED))) {
-        ferry_fail(why, FERRY_ERR_WINDOW_MALFORMED, addr);
+        ferry_fail(why, FERRY_ERR_WINDOW_MALFORMED, reached);
         return NULL;
     }
     row->valid = true;
@@ -104,10 +107,11 @@ static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
 
 /* The row of a range that may be accessed so; bypassing is up to the caller */
 static const FerryRow *ferry_row_check(FerryChannel *c, uint64_t addr,
-                                       uint64_t offset, uint64_t len,
+                                       uint32_t off, uint64_t len,
                                        uint32_t perm, FerryFailure *why)
 {
-    const FerryRow *row = ferry_row_find(c, addr, why);
+    uint64_t offset = (addr & FERRY_OFFSET_MASK) + off;
+    const FerryRow *row = ferry_row_find(c, addr, addr + off, why);
 
     if (!row) {
         return NULL;
@@ -132,7 +136,7 @@ bool ferry_window_check(FerryChannel *c, uint64_t addr, uint64_t len,
         return ferry_addr_fits(c->ferry, addr, len) ||
                ferry_fail(why, FERRY_ERR_DMA_ABORT, addr);
     }
-    return ferry_row_check(c, addr, addr & FERRY_OFFSET_MASK, len, perm, why);
+    return ferry_row_check(c, addr, 0, len, perm, why);
 }
 
 /* The leaf that lists page @p of a row, from the cache or from memory */
@@ -240,7 +244,7 @@ bool ferry_window_translate(FerryChannel *c, uint64_t addr, uint32_t off,
         *bus = addr + off;
         return true;
     }
-    row = ferry_row_check(c, addr, offset, *len, perm, why);
+    row = ferry_row_check(c, addr, off, *len, perm, why);
     if (!row) {
         return false;
     }
