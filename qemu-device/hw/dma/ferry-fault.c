@@ -22,7 +22,8 @@
  *   count=N     and those after it, N in all; by default one, 0 is all of them
  *   on=ACCESS   abort only: of accesses to sq, cq, table, read or write
  *
- * Setting it replaces all faults, or, if there is a mistake, none.
+ * Setting it replaces all faults, or, if there is a mistake, none. On the
+ * command line of the emulator, commas have to be doubled.
  */
 
 #include "qemu/osdep.h"
@@ -71,7 +72,11 @@ bool ferry_fault_hit_locked(FerryState *s, FerryFaultKind kind, unsigned chan,
 
     for (f = s->fault; f < s->fault + s->faults; f++) {
         if (f->kind != kind || (f->chan >= 0 && f->chan != chan) ||
-            (f->access >= 0 && f->access != access) || f->seen == UINT32_MAX) {
+            (f->access >= 0 && f->access != access)) {
+            continue;
+        }
+        if (f->seen == UINT32_MAX) {
+            hit |= !f->count;
             continue;
         }
         f->seen++;
@@ -106,11 +111,12 @@ static bool ferry_fault_parse_key(FerryFault *f, const char *item, Error **errp)
         }
         return true;
     }
-    if (qemu_strtoui(value, NULL, 10, &number) < 0) {
+    if (!g_ascii_isdigit(*value) || qemu_strtoui(value, NULL, 10, &number) < 0) {
         error_setg(errp, "'%s' is not a number", value);
         return false;
     }
-    if (!strcmp(key, "chan") && number < FERRY_MAX_CHANNELS) {
+    if (!strcmp(key, "chan") && number < FERRY_MAX_CHANNELS &&
+        f->kind != FERRY_FAULT_STUCK_GLOBAL_RESET) {
         f->chan = number;
     } else if (!strcmp(key, "nth") && number) {
         f->nth = number;

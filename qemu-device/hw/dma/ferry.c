@@ -114,7 +114,7 @@ static bool ferry_check_properties(FerryState *s, Error **errp)
     if (s->channels < 1 || s->channels > FERRY_MAX_CHANNELS) {
         error_setg(errp, "'channels' must be 1 to %d", FERRY_MAX_CHANNELS);
     } else if (s->num_irqs > FERRY_MAX_LINES) {
-        error_setg(errp, "'num-irqs' must be 1 to %d", FERRY_MAX_LINES);
+        error_setg(errp, "'num-irqs' must be 0 to %d", FERRY_MAX_LINES);
     } else if (s->addr_width < 32 || s->addr_width > 64) {
         error_setg(errp, "'addr-width' must be 32 to 64");
     } else if (s->min_order < 1 || s->min_order > s->max_order ||

@@ -51,7 +51,8 @@ static void test_syntax(FerryDev *dev)
         "abort:", "abort:nth", "abort:nth=", "abort:nth=0", "abort:nth=x",
         "abort:on=irq", "hang:on=sq", "abort:chan=64", "abort:chan=-1", ";",
         "hang;", "Abort", "abort:nth=4294967296", "abort:nth=1:count=1",
-        "abort:nth=1,", "hang;rubbish", "abort abort",
+        "abort:nth=1,", "hang;rubbish", "abort abort", "abort:nth=-1",
+        "hang:count=-1", "stuck-global-reset:chan=0",
         "hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;"
         "hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang;hang",
     };
@@ -74,6 +75,18 @@ static void test_syntax(FerryDev *dev)
     g_free(before);
     before = get_faults(dev);
     g_assert_cmpstr(before, ==, "");
+}
+
+/* As docs/specs/ferry.rst has it: commas are doubled */
+static void test_command_line(void)
+{
+    FerryDev *dev = ferry_new(FERRY_VIRTUAL, "", ",'x-fault=abort:on=cq,,"
+                              "chan=1,,nth=3;stuck-stop'");
+    g_autofree char *faults = get_faults(dev);
+
+    g_assert_cmpstr(faults, ==, "abort:nth=3,count=1,chan=1,on=cq;"
+                    "stuck-stop:nth=1,count=1");
+    ferry_free(dev);
 }
 
 /* The Nth of its kind and COUNT in all, on the channel that was named */
@@ -125,9 +138,10 @@ static void test_abort_of_rings(FerryDev *dev)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ferry_queue_start_bypass(&q, dev, 0);
         g_assert_true(set_faults(dev, cases[i].fault));
-        ferry_queue_add(&q, FERRY_OP_NOP, 0, 0, 0, 0);
+        ferry_queue_add(&q, 0xee, 0, 0, 0, 0);
         ferry_queue_ring(&q);
         ferry_queue_wait_state(&q, FERRY_STATE_HALTED);
+        g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_ERRORS), ==, 0);
         ferry_queue_assert_error(&q, FERRY_CHAN_ERR_STATUS_VALID |
                                  FERRY_CHAN_ERR_STATUS_HALT | cases[i].code, 0,
                                  FERRY_RINGS + cases[i].offset);
@@ -241,6 +255,7 @@ static void test_lost_irq(FerryDev *dev)
             ferry_poll(dev, &spent);
         }
     }
+    g_assert_cmpuint(ferry_queue_read(&q, FERRY_CHAN_IRQS), ==, 1);
     set_faults(dev, "");
 }
 
@@ -248,6 +263,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ferry_add("fault", "mistakes-change-nothing", "", test_syntax);
+    ferry_add_plain("fault", "set-on-the-command-line", test_command_line);
     ferry_add("fault", "abort-hits-what-was-named", "", test_abort);
     ferry_add("fault", "abort-of-rings-halts", "", test_abort_of_rings);
     ferry_add("fault", "hang-holds-one-channel", "", test_hang);
