@@ -140,7 +140,7 @@
 #define FERRY_LIST_BYTES		4096
 #define FERRY_LIST_MAX_PAGES		(FERRY_LIST_ENTRIES * FERRY_LIST_ENTRIES)
 
-/* An operation is executed in chunks of at most this many bytes */
+/* A quantum may exceed its cost units by at most this many bytes */
 #define FERRY_CHUNK			16384
 
 #endif /* FERRY_REGS_H */

@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Each operation is compared with a reference in software, at the sizes and
- * alignments where an engine that works in chunks of 16 KiB, quanta of 64 KiB
- * and pages of 4 KiB has its edges. What an operation writes is looked at
- * together with GUARD bytes on either side.
+ * alignments where chunks of 16 KiB, quanta of 64 KiB and pages of 4 KiB have
+ * their edges. What an operation writes is looked at together with GUARD bytes
+ * on either side.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
