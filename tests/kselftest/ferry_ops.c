@@ -989,16 +989,20 @@ TEST_F(busy, destroy_with_work_in_flight_stops_the_device)
 TEST_F(busy, freeing_a_buffer_revokes_it_from_work_in_flight)
 {
 	uint32_t victim;
-	size_t half = self->length / 2;
-	uint8_t *map = buf_new(self->fd, self->length, 0, &victim);
+	size_t length = self->length, half;
+	uint8_t *map = NULL;
 	bool revoked = false;
 
-	if (!map)
-		SKIP(return, "no memory for a second buffer");
-	ASSERT_EQ(self->entries, make_busy(self->fd, self->queue, victim, self->length, self->entries));
+	while (!map && length >= MiB) {
+		length /= 2;
+		map = buf_new(self->fd, length, 0, &victim);
+	}
+	ASSERT_NE(NULL, map);
+	half = length / 2;
+	ASSERT_EQ(self->entries, make_busy(self->fd, self->queue, victim, length, self->entries));
 	ASSERT_EQ(0, buf_free(self->fd, victim));
 	/* The mapping is still ours, and the device keeps its hands off it. */
-	memset(map, 0xa5, self->length);
+	memset(map, 0xa5, length);
 	ASSERT_EQ(self->entries, reap(self->fd, self->queue, self->cqes, self->entries,
 				      self->entries, FOREVER));
 	for (uint32_t i = 0; i < self->entries; i++) {
@@ -1013,8 +1017,8 @@ TEST_F(busy, freeing_a_buffer_revokes_it_from_work_in_flight)
 		revoked = true;
 	}
 	EXPECT_TRUE(revoked);
-	EXPECT_TRUE(all_bytes(map, self->length, 0xa5));
-	munmap(map, self->length);
+	EXPECT_TRUE(all_bytes(map, length, 0xa5));
+	munmap(map, length);
 }
 
 TEST_F(busy, busy_queue_does_not_hold_up_another)
