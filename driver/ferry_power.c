@@ -147,7 +147,7 @@ static int ferry_suspend(struct device *dev)
 	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels) {
 		err = ferry_chan_suspend(&fdev->chans[nr]);
 		if (err) {
-			dev_err(dev, "channel %u is busy\n", nr);
+			dev_info(dev, "channel %u does not finish; staying awake\n", nr);
 			goto err_resume;
 		}
 	}
