@@ -111,7 +111,8 @@ static bool ferry_fault_parse_key(FerryFault *f, const char *item, Error **errp)
         }
         return true;
     }
-    if (!g_ascii_isdigit(*value) || qemu_strtoui(value, NULL, 10, &number) < 0) {
+    if (!g_ascii_isdigit(*value) ||
+        qemu_strtoui(value, NULL, 10, &number) < 0) {
         error_setg(errp, "'%s' is not a number", value);
         return false;
     }

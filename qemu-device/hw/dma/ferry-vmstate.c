@@ -84,8 +84,8 @@ static bool ferry_chan_is_valid(FerryChannel *c)
 }
 
 /*
- * What is rejected must not be left behind: a machine whose loadvm failed can be
- * made to run.
+ * What is rejected must not be left behind: a machine whose loadvm failed can
+ * be made to run.
  */
 int ferry_reject(FerryState *s)
 {
