@@ -51,6 +51,13 @@
 #include "ferry_ring.h"
 #include "ferry_window.h"
 
+/*
+ * The bounds in CAP_TIME are the device's time, in microseconds. The CPU, the
+ * bus and whoever emulates them take theirs on top.
+ */
+#define FERRY_SLACK_US		20000
+#define FERRY_POLL_US		10
+
 /* Rows of an open file's window table. Row 0 stays empty: address 0 fails. */
 #define FERRY_FILE_ROWS		1024
 

@@ -33,12 +33,6 @@
  * release it.
  */
 
-/*
- * The bounds in CAP_TIME are the device's time. The CPU, the bus and whoever
- * emulates them take theirs on top.
- */
-#define FERRY_SLACK_US		20000
-#define FERRY_POLL_US		10
 #define FERRY_DRAIN_US		USEC_PER_SEC
 #define FERRY_RECOVER_PERIOD	(5 * HZ)
 

@@ -15,8 +15,6 @@
 #include "ferry.h"
 
 #define FERRY_MAJOR_KNOWN	1
-/* See ferry_chan.c: the bound is the device's, the rest is everybody else's. */
-#define FERRY_RESET_SLACK_US	20000
 
 static int ferry_reset_own_channels(struct ferry_dev *fdev)
 {
@@ -30,8 +28,8 @@ static int ferry_reset_own_channels(struct ferry_dev *fdev)
 			continue;
 		writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
 		err = readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
-					 !(status & FERRY_CHAN_STATUS_STATE), 10,
-					 fdev->caps.reset_us + FERRY_RESET_SLACK_US);
+					 !(status & FERRY_CHAN_STATUS_STATE), FERRY_POLL_US,
+					 fdev->caps.reset_us + FERRY_SLACK_US);
 		ret = ret ?: err;
 	}
 	return ret;
@@ -55,8 +53,8 @@ int ferry_dev_reset(struct ferry_dev *fdev)
 
 	writel(FERRY_CTRL_RESET, fdev->ctrl + FERRY_CTRL);
 	return readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status,
-				  status & FERRY_STATUS_READY, 10,
-				  fdev->caps.reset_us + FERRY_RESET_SLACK_US);
+				  status & FERRY_STATUS_READY, FERRY_POLL_US,
+				  fdev->caps.reset_us + FERRY_SLACK_US);
 }
 
 static int ferry_read_caps(struct ferry_dev *fdev)
@@ -307,7 +305,7 @@ static int ferry_probe(struct platform_device *pdev)
 		return err;
 
 	err = readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status, status & FERRY_STATUS_READY,
-				 10, caps->reset_us + FERRY_RESET_SLACK_US);
+				 FERRY_POLL_US, caps->reset_us + FERRY_SLACK_US);
 	if (!err)
 		err = ferry_dev_reset(fdev);
 	if (err)
