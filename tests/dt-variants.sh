@@ -18,9 +18,9 @@ variants=(
 #   absent                   "NODE PROPERTY": what the result does not have
 #   expect                   what the guest has to find
 #   message                  broken: pattern of the one message that the driver prints
-#   valid                    whether the binding can tell it from a good one
+#   valid, refusal           whether the binding can tell it from a good one; what it says then
 describe() {
-	device='' memory=1G append='' edits=() assertions=() absent=() expect=works message='' valid=yes
+	device='' memory=1G append='' edits=() assertions=() absent=() expect=works message='' valid=yes refusal=''
 	case $1 in
 	default) ;;
 	shared-interrupt)
@@ -71,7 +71,8 @@ describe() {
 	broken-missing-reg)
 		edits=("delete $node reg")
 		absent=("$node reg")
-		valid=no message='no register range named ctrl'
+		valid=no refusal="'reg' is a required property"
+		message='no register range named ctrl'
 		;;
 	broken-small-ctrl)
 		edits=("overlay broken-small-ctrl.dtso")
@@ -102,7 +103,8 @@ describe() {
 		# No driver takes it, so there is nobody to complain.
 		edits=("overlay broken-compatible.dtso")
 		assertions=("$node compatible qemu,barge")
-		valid=no message=none
+		valid=no refusal='the binding matches nothing'
+		message=none
 		;;
 	*) die "no variant '$1'" ;;
 	esac
