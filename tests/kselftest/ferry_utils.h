@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the Ferry selftests share: calls that return 0 or -errno, entries, and
- * software versions of what the device computes.
+ * software versions of what the device computes. They need a device with four
+ * user channels that nobody else uses, and root for part of what they do.
  */
 #ifndef FERRY_UTILS_H
 #define FERRY_UTILS_H
