@@ -600,12 +600,14 @@ TEST_F(ops, blocking_read_wakes_for_every_single_completion)
 	}
 }
 
+enum how { BY_WAIT, BY_POLL, BY_READ };
+
 struct worker {
 	pthread_t thread;
 	int fd;
 	uint32_t queue;
 	uint32_t reaped;
-	int how;
+	enum how how;
 	int result;
 };
 
@@ -621,15 +623,15 @@ static void *reaper(void *data)
 		int n = -1;
 
 		switch (w->how) {
-		case 0:
+		case BY_WAIT:
 			n = reap(w->fd, w->queue, &cqe, 1, 1, FOREVER);
 			break;
-		case 1:
+		case BY_POLL:
 			n = poll(&p, 1, 10) < 0 ? -errno : 0;
 			if (!n)
 				n = reap(w->fd, w->queue, &cqe, 1, 0, 0);
 			break;
-		case 2:
+		case BY_READ:
 			n = read(w->fd, &event, sizeof(event));
 			n = n < 0 ? -errno : n == sizeof(event) ? 1 : -EPROTO;
 			break;
@@ -643,39 +645,46 @@ static void *reaper(void *data)
 	}
 }
 
+#define REAPERS	4
+
 /*
  * The classic: with the least of all waiters armed, a completion that one of
- * them takes must not leave another asleep over the next. Waiters here take one
- * each, and work is only added when all of it was reaped.
+ * them takes must not leave another asleep over the next. Each takes one at a
+ * time here, and work is only added when all of it was reaped.
  */
-TEST_F(ops, waiters_in_several_threads_lose_no_wake_up)
+static void feed_reapers(struct __test_metadata *_metadata, FIXTURE_DATA(ops) *self,
+			 struct worker *w, int nr_workers)
 {
-	enum { THREADS = 4, ROUNDS = 400 };
-	struct worker w[THREADS] = {};
-	struct ferry_sqe nops[THREADS] = {};
+	struct ferry_sqe nops[REAPERS] = {};
 	uint32_t expected = 0, reaped;
 
-	for (int i = 0; i < THREADS; i++) {
+	for (int i = 0; i < nr_workers; i++) {
 		w[i].fd = self->fd;
 		w[i].queue = self->queue;
-		w[i].how = i == THREADS - 1 ? 1 : 0;
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, reaper, &w[i]));
 	}
-	for (int round = 0; round < ROUNDS; round++) {
-		uint32_t nr = 1 + round % THREADS;
+	for (int round = 0; round < 400; round++) {
+		uint32_t nr = 1 + round % nr_workers;
 
 		ASSERT_EQ(nr, submit(self->fd, self->queue, nops, nr));
 		expected += nr;
 		do {
 			sched_yield();
 			reaped = 0;
-			for (int i = 0; i < THREADS; i++)
+			for (int i = 0; i < nr_workers; i++)
 				reaped += __atomic_load_n(&w[i].reaped, __ATOMIC_RELAXED);
 		} while (reaped < expected);
 		ASSERT_EQ(expected, reaped);
 	}
+}
+
+TEST_F(ops, waiters_in_several_threads_lose_no_wake_up)
+{
+	struct worker w[REAPERS] = { [REAPERS - 1] = { .how = BY_POLL } };
+
+	feed_reapers(_metadata, self, w, REAPERS);
 	ASSERT_EQ(0, queue_destroy(self->fd, self->queue));
-	for (int i = 0; i < THREADS; i++) {
+	for (int i = 0; i < REAPERS; i++) {
 		ASSERT_EQ(0, pthread_join(w[i].thread, NULL));
 		EXPECT_EQ(-ENOENT, w[i].result);
 	}
@@ -683,30 +692,9 @@ TEST_F(ops, waiters_in_several_threads_lose_no_wake_up)
 
 TEST_F(ops, readers_in_several_threads_lose_no_wake_up)
 {
-	enum { THREADS = 3, ROUNDS = 400 };
-	struct worker w[THREADS] = {};
-	struct ferry_sqe nops[THREADS] = {};
-	uint32_t expected = 0, reaped;
+	struct worker w[] = { { .how = BY_READ }, { .how = BY_READ }, { .how = BY_READ } };
 
-	for (int i = 0; i < THREADS; i++) {
-		w[i].fd = self->fd;
-		w[i].queue = self->queue;
-		w[i].how = 2;
-		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, reaper, &w[i]));
-	}
-	for (int round = 0; round < ROUNDS; round++) {
-		uint32_t nr = 1 + round % THREADS;
-
-		ASSERT_EQ(nr, submit(self->fd, self->queue, nops, nr));
-		expected += nr;
-		do {
-			sched_yield();
-			reaped = 0;
-			for (int i = 0; i < THREADS; i++)
-				reaped += __atomic_load_n(&w[i].reaped, __ATOMIC_RELAXED);
-		} while (reaped < expected);
-		ASSERT_EQ(expected, reaped);
-	}
+	feed_reapers(_metadata, self, w, ARRAY_SIZE(w));
 	/* The readers still sleep; the process ends with them, and so must the driver. */
 }
 
@@ -955,7 +943,7 @@ TEST_F(busy, cancelled_copy_has_moved_as_many_bytes_as_it_says)
 
 TEST_F(busy, cancel_wakes_who_waits_for_the_cancelled)
 {
-	struct worker w = { .fd = self->fd, .queue = self->queue, .how = 0 };
+	struct worker w = { .fd = self->fd, .queue = self->queue, .how = BY_WAIT };
 
 	ASSERT_EQ(self->entries, make_busy(self->fd, self->queue, self->buffer, self->length,
 					   self->entries));
