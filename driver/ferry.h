@@ -425,6 +425,7 @@ int ferry_chan_set_coalesce(struct ferry_chan *chan, u32 count, u32 usecs);
 int ferry_chan_done(struct ferry_chan *chan, u32 target, const void *owner);
 int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target,
 		   const void *owner);
+void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, const void *owner);
 void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter);
 void ferry_chan_rearm(struct ferry_chan *chan);
 void ferry_chan_kill(struct ferry_chan *chan, const char *why);

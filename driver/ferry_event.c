@@ -142,20 +142,23 @@ ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonb
 __poll_t ferry_queue_poll(struct ferry_file *file, bool arm)
 {
 	struct ferry_queue *queue;
-	u32 slot = 0;
 	__poll_t mask = 0;
+	u32 slot = 0;
+	int ret;
 
 	for (; (queue = ferry_queue_next(file, &slot)); slot++) {
-		if (ferry_chan_done(queue->chan, READ_ONCE(queue->chan->ring.head) + 1,
-				    queue) == 1)
+		/* First ask, then look: what comes between the two is not lost. */
+		if (arm)
+			ferry_chan_arm_next(queue->chan, &queue->reader, queue);
+		ret = ferry_chan_done(queue->chan, READ_ONCE(queue->chan->ring.head) + 1, queue);
+		if (ret == 1)
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (READ_ONCE(queue->chan->dead))
+		/* -ENOENT: destroyed meanwhile, and its channel perhaps a stranger's. */
+		if (ret != -ENOENT && READ_ONCE(queue->chan->dead))
 			mask |= EPOLLERR;
-		else if (ferry_ring_space(&queue->chan->ring))
+		else if (ret != -ENOENT && ferry_ring_space(&queue->chan->ring))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 		ferry_queue_put(queue);
 	}
-	if (arm && !(mask & EPOLLIN) && ferry_queue_arm_readers(file))
-		mask |= ferry_queue_poll(file, false);
 	return mask;
 }

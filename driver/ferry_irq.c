@@ -143,6 +143,31 @@ int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 tar
 }
 
 /**
+ * ferry_chan_arm_next() - ask to be notified of the next completion to come
+ * @chan: channel
+ * @waiter: waiter; its node is initialised
+ * @owner: who asks; nothing happens if the channel is not theirs any more
+ *
+ * What has completed and is not reaped does not count: an edge-triggered poller
+ * sleeps on while there is something to read, and has to be told of what comes
+ * after it. So HEAD says where to begin. What completes between reading it and
+ * arming interrupts at once. Any context but hard interrupt.
+ */
+void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, const void *owner)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&chan->lock, flags);
+	if (!ferry_chan_look(chan, READ_ONCE(chan->ring.tail) + 1, owner)) {
+		waiter->target = readl(chan->regs + FERRY_CHAN_HEAD) + 1;
+		if (list_empty(&waiter->node))
+			list_add_tail(&waiter->node, &chan->waiters);
+		ferry_chan_arm_least(chan);
+	}
+	spin_unlock_irqrestore(&chan->lock, flags);
+}
+
+/**
  * ferry_chan_disarm() - do not ask any more
  * @chan: channel that @waiter was armed on, whoever owns it now
  * @waiter: waiter

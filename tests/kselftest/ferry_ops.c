@@ -5,6 +5,8 @@
  * a race: what must be in flight is made too long to be over, and what must
  * have begun to wait is either seen waiting or allowed to be late.
  */
+#include <sys/epoll.h>
+
 #include "ferry_utils.h"
 
 #define HALF		(128 * KiB)
@@ -586,6 +588,25 @@ TEST_F(ops, poll_wakes_for_every_single_completion)
 		ASSERT_EQ(1, reap(self->fd, self->queue, &cqe, 1, 1, 0));
 		ASSERT_EQ(i + 1, cqe_seq(&cqe));
 	}
+}
+
+TEST_F(ops, edge_triggered_epoll_wakes_for_what_comes_after_what_was_read)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct ferry_sqe nop = {};
+	struct ferry_cqe cqe;
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_GE(ep, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &event));
+	for (int i = 0; i < 500; i++) {
+		ASSERT_EQ(1, submit(self->fd, self->queue, &nop, 1));
+		ASSERT_EQ(1, epoll_wait(ep, &event, 1, -1));
+		while (reap(self->fd, self->queue, &cqe, 1, 1, 0) == 1)
+			;
+		ASSERT_EQ(i + 1, cqe_seq(&cqe));
+	}
+	close(ep);
 }
 
 TEST_F(ops, blocking_read_wakes_for_every_single_completion)
