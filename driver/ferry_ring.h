@@ -123,9 +123,12 @@ static inline void ferry_ring_publish(struct ferry_ring *ring, u32 count)
 	u32 tail = ring->tail + count;
 
 	WRITE_ONCE(ring->tail, tail);
-	/* Entries, window rows and data before the index that lets them be read. */
-	dma_wmb();
-	writel_relaxed(tail, ring->doorbell);
+	/*
+	 * Entries, window rows and data before the index that lets them be read.
+	 * dma_wmb() orders memory with memory only; writel() orders it with the
+	 * register, for the same instructions on arm64.
+	 */
+	writel(tail, ring->doorbell);
 }
 
 /**
