@@ -308,7 +308,8 @@ int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 	struct ferry_map *map;
 	int err;
 
-	if (!(vma->vm_flags & VM_SHARED) || offset != handle << FERRY_MMAP_SHIFT)
+	/* Not VM_SHARED, which a file that is only open for reading never gets. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || offset != handle << FERRY_MMAP_SHIFT)
 		return -EINVAL;
 	buf = ferry_buf_get(file, handle);
 	if (!buf)

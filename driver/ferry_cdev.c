@@ -42,6 +42,7 @@ static const struct class ferry_class = {
 
 /* It lends its address space and is never given to anybody. */
 static const struct file_operations ferry_anon_fops = {
+	.owner = THIS_MODULE,
 };
 
 static int ferry_open(struct inode *inode, struct file *filp)
@@ -296,7 +297,8 @@ static __poll_t ferry_poll(struct file *filp, poll_table *wait)
 
 	poll_wait(filp, &file->wait, wait);
 	if (ferry_dev_enter(file->fdev, &idx))
-		mask = ferry_queue_poll(file, poll_requested_events(wait) & EPOLLIN);
+		mask = ferry_queue_poll(file, poll_requested_events(wait) &
+					      (EPOLLIN | EPOLLRDNORM));
 	ferry_dev_exit(file->fdev, idx);
 	return mask;
 }
@@ -315,6 +317,8 @@ static int ferry_mmap(struct file *filp, struct vm_area_struct *vma)
 
 static const struct file_operations ferry_fops = {
 	.owner = THIS_MODULE,
+	/* A handle is in the upper half of an offset. */
+	.fop_flags = FOP_UNSIGNED_OFFSET,
 	.open = ferry_open,
 	.release = ferry_release,
 	.read_iter = ferry_read_iter,

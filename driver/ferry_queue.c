@@ -229,7 +229,11 @@ int ferry_queue_sleep(struct ferry_queue *queue, u32 target, struct ferry_deadli
 	}
 	finish_wait(&queue->wait, &wait);
 	ferry_chan_disarm(queue->chan, &waiter);
-	return min(ret, 0);
+	if (ret < 0)
+		return ret;
+	/* What was waited for is read behind this; ferry_ring_ready() orders nothing. */
+	dma_rmb();
+	return 0;
 }
 
 /**
