@@ -156,10 +156,14 @@ int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 tar
 void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, const void *owner)
 {
 	unsigned long flags;
+	u32 next;
 
 	spin_lock_irqsave(&chan->lock, flags);
 	if (!ferry_chan_look(chan, READ_ONCE(chan->ring.tail) + 1, owner)) {
-		waiter->target = readl(chan->regs + FERRY_CHAN_HEAD) + 1;
+		next = readl(chan->regs + FERRY_CHAN_HEAD) + 1;
+		/* Who else sleeps on this waiter is told of what the new target skips. */
+		ferry_chan_wake(chan);
+		waiter->target = next;
 		if (list_empty(&waiter->node))
 			list_add_tail(&waiter->node, &chan->waiters);
 		ferry_chan_arm_least(chan);
