@@ -39,6 +39,7 @@
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/time64.h>
 #include <linux/timer.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -53,9 +54,11 @@
 
 /*
  * The bounds in CAP_TIME are the device's time, in microseconds. The CPU, the
- * bus and whoever emulates them take theirs on top.
+ * bus and whoever emulates them take theirs on top, and a busy host takes its
+ * time: calling a device broken that is only slow costs a queue, while this
+ * costs only who waits for a broken one. All of them sleep meanwhile.
  */
-#define FERRY_SLACK_US		20000
+#define FERRY_SLACK_US		USEC_PER_SEC
 #define FERRY_POLL_US		10
 
 /* Rows of an open file's window table. Row 0 stays empty: address 0 fails. */
