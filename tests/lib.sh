@@ -31,6 +31,10 @@ tap_end() {
 	exit "$tap_failed"
 }
 
+# The selftests to which it matters how long the device takes.
+# shellcheck disable=SC2034 # for the scripts that source this file
+timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
+
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {
 	"$top/scripts/host-deps"

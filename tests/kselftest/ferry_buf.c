@@ -5,7 +5,6 @@
  */
 #include "ferry_utils.h"
 
-#include <setjmp.h>
 #include <sys/sysinfo.h>
 
 FIXTURE(buf)
@@ -39,33 +38,6 @@ FIXTURE_TEARDOWN(buf)
 static long page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
-}
-
-/* What an access to memory ends with: 0 or a signal. */
-static sigjmp_buf fault_return;
-
-static void on_fault(int sig)
-{
-	siglongjmp(fault_return, sig);
-}
-
-static int touch(uint8_t *p, bool write)
-{
-	struct sigaction sa = { .sa_handler = on_fault }, old_bus, old_segv;
-	int sig;
-
-	sigaction(SIGBUS, &sa, &old_bus);
-	sigaction(SIGSEGV, &sa, &old_segv);
-	sig = sigsetjmp(fault_return, 1);
-	if (!sig) {
-		if (write)
-			__atomic_store_n(p, 0xc3, __ATOMIC_RELAXED);
-		else
-			__atomic_load_n(p, __ATOMIC_RELAXED);
-	}
-	sigaction(SIGBUS, &old_bus, NULL);
-	sigaction(SIGSEGV, &old_segv, NULL);
-	return sig;
 }
 
 TEST_F(buf, memory_is_zeroed_even_when_it_is_used_again)

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -265,6 +266,113 @@ static inline int make_busy(int fd, uint32_t queue, uint32_t buffer, size_t leng
 	ret = submit(fd, queue, sqes, nr);
 	free(sqes);
 	return ret;
+}
+
+/* A file with two queues, two buffers and as much work as fits. */
+static inline int start_work(int fd, const struct ferry_info *info, uint32_t *buffer, uint8_t **map)
+{
+	uint32_t queue, order = info->max_order < 6 ? info->max_order : 6;
+
+	for (int i = 0; i < 2; i++) {
+		*map = buf_new(fd, 4 * MiB, i ? FERRY_BUF_WC : 0, buffer);
+		if (!*map)
+			return -ENOMEM;
+		if (queue_create(fd, order, &queue))
+			return -ENOSPC;
+		if (make_busy(fd, queue, *buffer, 4 * MiB, 1u << order) < 0)
+			return -EIO;
+	}
+	return queue;
+}
+
+enum how { BY_WAIT, BY_POLL, BY_READ };
+
+struct worker {
+	pthread_t thread;
+	int fd;
+	uint32_t queue;
+	uint32_t reaped;
+	enum how how;
+	int result;
+};
+
+/* Reap by ioctl, read or poll until the queue is destroyed under us. */
+static inline void *reaper(void *data)
+{
+	struct worker *w = data;
+	struct ferry_event event;
+	struct ferry_cqe cqe;
+
+	for (;;) {
+		struct pollfd p = { .fd = w->fd, .events = POLLIN };
+		int n = -1;
+
+		switch (w->how) {
+		case BY_WAIT:
+			n = reap(w->fd, w->queue, &cqe, 1, 1, FOREVER);
+			break;
+		case BY_POLL:
+			n = poll(&p, 1, 10) < 0 ? -errno : 0;
+			if (!n)
+				n = reap(w->fd, w->queue, &cqe, 1, 0, 0);
+			break;
+		case BY_READ:
+			n = read(w->fd, &event, sizeof(event));
+			n = n < 0 ? -errno : n == sizeof(event) ? 1 : -EPROTO;
+			break;
+		}
+		if (n < 0) {
+			w->result = n;
+			return NULL;
+		}
+		if (n)
+			__atomic_add_fetch(&w->reaped, n, __ATOMIC_RELAXED);
+	}
+}
+
+static inline void on_alarm(int sig)
+{
+}
+
+/* From now on this thread's waits are interrupted. */
+static inline void arm_signal(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec often = { { 0, 5 * NSEC_PER_MSEC }, { 0, 5 * NSEC_PER_MSEC } };
+	timer_t timer;
+
+	/* It comes again and again, so none of them has to come at the right time. */
+	sigaction(SIGUSR1, &sa, NULL);
+	timer_create(CLOCK_MONOTONIC, &ev, &timer);
+	timer_settime(timer, 0, &often, NULL);
+}
+
+static sigjmp_buf fault_return __attribute__((unused));
+
+static inline void on_fault(int sig)
+{
+	siglongjmp(fault_return, sig);
+}
+
+/* What an access to memory ends with: 0 or a signal. */
+static inline int touch(uint8_t *p, bool write)
+{
+	struct sigaction sa = { .sa_handler = on_fault }, old_bus, old_segv;
+	int sig;
+
+	sigaction(SIGBUS, &sa, &old_bus);
+	sigaction(SIGSEGV, &sa, &old_segv);
+	sig = sigsetjmp(fault_return, 1);
+	if (!sig) {
+		if (write)
+			__atomic_store_n(p, 0xc3, __ATOMIC_RELAXED);
+		else
+			__atomic_load_n(p, __ATOMIC_RELAXED);
+	}
+	sigaction(SIGBUS, &old_bus, NULL);
+	sigaction(SIGSEGV, &old_segv, NULL);
+	return sig;
 }
 
 /* A whole file of sysfs or procfs, without its last newline. */
