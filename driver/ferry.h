@@ -379,6 +379,7 @@ void ferry_cdev_exit(void);
 struct ferry_dev *ferry_cdev_alloc(struct device *parent);
 int ferry_cdev_add(struct ferry_dev *fdev);
 void ferry_cdev_announce(struct ferry_dev *fdev);
+void ferry_cdev_shutdown(struct ferry_dev *fdev);
 void ferry_cdev_unplug(struct ferry_dev *fdev);
 
 /* ferry_queue.c */

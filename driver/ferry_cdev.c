@@ -416,6 +416,24 @@ void ferry_cdev_announce(struct ferry_dev *fdev)
 }
 
 /**
+ * ferry_cdev_shutdown() - every call of user space fails from now on
+ * @fdev: published device
+ *
+ * Whoever sleeps in one is woken. Calls that are under way may go on for a
+ * while, but start no channel. May sleep.
+ */
+void ferry_cdev_shutdown(struct ferry_dev *fdev)
+{
+	struct ferry_file *file;
+
+	WRITE_ONCE(fdev->unplugged, true);
+	mutex_lock(&fdev->files_lock);
+	list_for_each_entry(file, &fdev->files, node)
+		ferry_queue_wake_all(file);
+	mutex_unlock(&fdev->files_lock);
+}
+
+/**
  * ferry_cdev_unplug() - take a published device away from user space
  * @fdev: device
  *
@@ -430,11 +448,7 @@ void ferry_cdev_unplug(struct ferry_dev *fdev)
 	/* If it comes back it has its name again, whoever holds on to the old one. */
 	ida_free(&ferry_ida, fdev->id);
 
-	WRITE_ONCE(fdev->unplugged, true);
-	mutex_lock(&fdev->files_lock);
-	list_for_each_entry(file, &fdev->files, node)
-		ferry_queue_wake_all(file);
-	mutex_unlock(&fdev->files_lock);
+	ferry_cdev_shutdown(fdev);
 	synchronize_srcu(&fdev->srcu);
 
 	mutex_lock(&fdev->files_lock);

@@ -78,6 +78,9 @@ static int ferry_chan_program(struct ferry_chan *chan)
 
 	lockdep_assert_held(&chan->cmd_lock);
 
+	/* Shutdown passes this lock once, and nothing runs behind it. */
+	if (READ_ONCE(chan->fdev->unplugged))
+		return -ENODEV;
 	writel(lower_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_LO);
 	writel(upper_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
 	writel(lower_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);
@@ -310,7 +313,7 @@ void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
  * The first entry has the index 0. On failure the channel is free again. May
  * sleep.
  *
- * Return: 0, -ENOMEM, or -EIO if the device refused.
+ * Return: 0, -ENOMEM, -ENODEV if the device is gone, or -EIO if it refused.
  */
 int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cfg)
 {
@@ -360,7 +363,7 @@ err_unclaim:
  * stop within its bound it is reset, and the running entry counts as nothing
  * done too. May sleep.
  *
- * Return: 0, or -EIO if the channel is dead now.
+ * Return: 0, or -EIO (-ENODEV if the device is gone) if the channel is dead now.
  */
 int ferry_chan_cancel(struct ferry_chan *chan)
 {

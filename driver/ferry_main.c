@@ -360,8 +360,14 @@ static void ferry_remove(struct platform_device *pdev)
 static void ferry_shutdown(struct platform_device *pdev)
 {
 	struct ferry_dev *fdev = platform_get_drvdata(pdev);
+	u32 nr;
 
-	WRITE_ONCE(fdev->unplugged, true);
+	ferry_cdev_shutdown(fdev);
+	/* Who was about to start a channel has done so, or will be refused. */
+	for (nr = 0; nr < fdev->caps.channels; nr++) {
+		mutex_lock(&fdev->chans[nr].cmd_lock);
+		mutex_unlock(&fdev->chans[nr].cmd_lock);
+	}
 	if (pm_runtime_get_if_active(&pdev->dev) != 0)
 		ferry_dev_reset(fdev);
 }
