@@ -214,12 +214,14 @@ struct ferry_chan {
 /**
  * struct ferry_irq - an interrupt of the platform and the lines behind it
  * @fdev: the device
+ * @irq: number of the interrupt
  * @first: first line
  * @last: last line
  * @only: number of the one channel that uses it, or -1
  */
 struct ferry_irq {
 	struct ferry_dev *fdev;
+	int irq;
 	u32 first;
 	u32 last;
 	int only;
@@ -372,6 +374,7 @@ extern const struct dev_pm_ops ferry_pm_ops;
 int ferry_power_get(struct ferry_dev *fdev);
 void ferry_power_enable(struct ferry_dev *fdev);
 void ferry_power_disable(struct ferry_dev *fdev);
+int ferry_power_hold(struct ferry_dev *fdev);
 
 /* ferry_cdev.c */
 int ferry_cdev_init(void);

@@ -41,6 +41,12 @@ static u32 ferry_chan_state(u32 status)
 	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
 }
 
+/* Its owner holds it powered, so this is what a failed resume has left. */
+static bool ferry_chan_is_off(struct ferry_chan *chan)
+{
+	return pm_runtime_status_suspended(chan->fdev->parent);
+}
+
 /* Stop at once, forget everything. 0: it touches no memory any more. */
 static int ferry_chan_reset(struct ferry_chan *chan)
 {
@@ -49,6 +55,10 @@ static int ferry_chan_reset(struct ferry_chan *chan)
 
 	lockdep_assert_held(&chan->cmd_lock);
 
+	if (ferry_chan_is_off(chan)) {
+		chan->broken = false;
+		return 0;
+	}
 	/* Should the reset fail, nobody would answer its interrupts any more. */
 	writel(0, chan->regs + FERRY_CHAN_IRQ_ENABLE);
 	writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
@@ -194,7 +204,7 @@ struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid)
 	if (nr < 0)
 		return ERR_PTR(nr);
 
-	if (pm_runtime_resume_and_get(fdev->parent)) {
+	if (ferry_power_hold(fdev)) {
 		clear_bit(nr, fdev->claimed);
 		return ERR_PTR(-EIO);
 	}
@@ -297,6 +307,8 @@ void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
 	if (!chan->broken)
 		return;
 	if (!quiet) {
+		/* The platform device stays, and may have another driver. */
+		pm_runtime_put_noidle(chan->fdev->parent);
 		dev_err(&chan->fdev->dev, "channel %u: lost the memory that it may still write to\n",
 			chan->nr);
 		return;
@@ -410,6 +422,9 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
 	int err;
 
 	mutex_lock(&chan->cmd_lock);
+	err = 0;
+	if (ferry_chan_is_off(chan))
+		goto out_unlock;
 	err = -ETIMEDOUT;
 	if (chan->broken)
 		goto out_unlock;
@@ -462,14 +477,23 @@ out_unlock:
  */
 void ferry_chan_resume(struct ferry_chan *chan)
 {
+	u32 state;
+
 	mutex_lock(&chan->cmd_lock);
-	if (chan->live && !chan->dead &&
-	    ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS)) == FERRY_STATE_IDLE) {
-		if (ferry_chan_program(chan))
-			ferry_chan_kill(chan, "did not start after suspend");
-		else
-			ferry_chan_rearm(chan);
-	}
+	if (!chan->live || chan->dead)
+		goto out_unlock;
+	state = ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS));
+	/* It was not stopped. A halt has its interrupt. */
+	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED)
+		goto out_unlock;
+	/* A stop that took too long may end any time; nothing is outstanding. */
+	if (state != FERRY_STATE_IDLE && ferry_chan_reset(chan))
+		ferry_chan_kill(chan, "did not stop for suspend");
+	else if (ferry_chan_program(chan))
+		ferry_chan_kill(chan, "did not start after suspend");
+	else
+		ferry_chan_rearm(chan);
+out_unlock:
 	mutex_unlock(&chan->cmd_lock);
 }
 

@@ -63,16 +63,16 @@ static const struct debugfs_reg32 ferry_chan_dump[] = {
 	FERRY_DUMP(CHAN_QUANTA),
 };
 
-static int ferry_dump_regs(struct seq_file *seq, struct device *parent, void __iomem *base,
+static int ferry_dump_regs(struct seq_file *seq, struct ferry_dev *fdev, void __iomem *base,
 			   const struct debugfs_reg32 *regs, int count)
 {
 	int err;
 
-	err = pm_runtime_resume_and_get(parent);
+	err = ferry_power_hold(fdev);
 	if (err)
 		return err;
 	debugfs_print_regs32(seq, regs, count, base, "");
-	pm_runtime_put_autosuspend(parent);
+	pm_runtime_put_autosuspend(fdev->parent);
 	return 0;
 }
 
@@ -80,7 +80,7 @@ static int ferry_regs_show(struct seq_file *seq, void *unused)
 {
 	struct ferry_dev *fdev = seq->private;
 
-	return ferry_dump_regs(seq, fdev->parent, fdev->ctrl, ferry_global_dump,
+	return ferry_dump_regs(seq, fdev, fdev->ctrl, ferry_global_dump,
 			       ARRAY_SIZE(ferry_global_dump));
 }
 DEFINE_SHOW_ATTRIBUTE(ferry_regs);
@@ -89,7 +89,7 @@ static int ferry_chan_regs_show(struct seq_file *seq, void *unused)
 {
 	struct ferry_chan *chan = seq->private;
 
-	return ferry_dump_regs(seq, chan->fdev->parent, chan->regs, ferry_chan_dump,
+	return ferry_dump_regs(seq, chan->fdev, chan->regs, ferry_chan_dump,
 			       ARRAY_SIZE(ferry_chan_dump));
 }
 DEFINE_SHOW_ATTRIBUTE(ferry_chan_regs);

@@ -218,8 +218,10 @@ void ferry_chan_kill(struct ferry_chan *chan, const char *why)
 	unsigned long flags;
 
 	spin_lock_irqsave(&chan->lock, flags);
+	/* What came first is the reason. */
+	if (!chan->dead)
+		chan->killed = why;
 	chan->dead = true;
-	chan->killed = why;
 	ferry_chan_wake(chan);
 	spin_unlock_irqrestore(&chan->lock, flags);
 }

@@ -184,6 +184,7 @@ static int ferry_request_irqs(struct ferry_dev *fdev, struct platform_device *pd
 						      name) ?: "ferry", fi);
 		if (err)
 			return dev_err_probe(dev, err, "cannot request interrupt %s\n", name);
+		fi->irq = irq;
 	}
 	fdev->nr_irqs = count;
 	return 0;
@@ -349,8 +350,10 @@ static void ferry_remove(struct platform_device *pdev)
 	struct device *dev = &pdev->dev;
 	bool powered;
 
-	/* If it can't be powered, no channel is claimed, and nothing is left to stop. */
-	powered = pm_runtime_get_sync(dev) >= 0;
+	/* If it can't be powered, nothing runs that would have to be stopped. */
+	powered = !ferry_power_hold(fdev);
+	if (!powered)
+		pm_runtime_get_noresume(dev);
 	ferry_debugfs_remove(fdev);
 	ferry_unplug(fdev, powered);
 	ferry_power_disable(fdev);

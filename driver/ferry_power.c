@@ -11,10 +11,15 @@
 /**
  * DOC: Power
  *
- * A claimed channel, and an attribute that is being read, hold a reference. Without
- * any the device is suspended and forgets everything; it is reset when it
- * comes back. Channels that are somebody else's keep it powered for ever, and
- * the reset line untouched.
+ * A claimed channel, and a register that is being read for sysfs or debugfs, hold
+ * a reference. Without any the device is suspended and forgets everything; it
+ * is reset when it comes back. Channels that are somebody else's keep it
+ * powered for ever, and the reset line untouched.
+ *
+ * While it is suspended nobody looks at a register: the interrupts are disabled
+ * and the timers of the channels off. A device that does not come back with
+ * the system leaves channels that are claimed and have no power. They are dead,
+ * and ferry_chan.c knows that there is nothing to stop then.
  */
 
 #define FERRY_AUTOSUSPEND_MS	100
@@ -107,9 +112,35 @@ void ferry_power_disable(struct ferry_dev *fdev)
 	pm_runtime_put_noidle(dev);
 }
 
+/**
+ * ferry_power_hold() - power the device, and keep it so
+ * @fdev: device
+ *
+ * pm_runtime_put_autosuspend() gives it back. May sleep.
+ *
+ * Return: 0 or an errno, and nothing is held then.
+ */
+int ferry_power_hold(struct ferry_dev *fdev)
+{
+	int err = pm_runtime_resume_and_get(fdev->parent);
+
+	/* The failure would stick; the next try may succeed. */
+	if (err)
+		pm_runtime_set_suspended(fdev->parent);
+	return err;
+}
+
 static int ferry_runtime_suspend(struct device *dev)
 {
-	ferry_power_off(dev_get_drvdata(dev));
+	struct ferry_dev *fdev = dev_get_drvdata(dev);
+	u32 i, nr;
+
+	/* Handlers start timers, so they come first. */
+	for (i = 0; i < fdev->nr_irqs; i++)
+		disable_irq(fdev->irqs[i].irq);
+	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)
+		timer_delete_sync(&fdev->chans[nr].watch);
+	ferry_power_off(fdev);
 	return 0;
 }
 
@@ -117,6 +148,7 @@ static int ferry_runtime_resume(struct device *dev)
 {
 	struct ferry_dev *fdev = dev_get_drvdata(dev);
 	int err;
+	u32 i;
 
 	err = ferry_power_on(fdev);
 	if (err)
@@ -124,9 +156,12 @@ static int ferry_runtime_resume(struct device *dev)
 	err = ferry_dev_reset(fdev);
 	if (err) {
 		dev_err(dev, "the device does not become ready after it was powered\n");
-		ferry_runtime_suspend(dev);
+		ferry_power_off(fdev);
+		return err;
 	}
-	return err;
+	for (i = 0; i < fdev->nr_irqs; i++)
+		enable_irq(fdev->irqs[i].irq);
+	return 0;
 }
 
 static void ferry_resume_chans(struct ferry_dev *fdev)
@@ -151,6 +186,9 @@ static int ferry_suspend(struct device *dev)
 			goto err_resume;
 		}
 	}
+	/* Whoever has the other channels may need power while we sleep. */
+	if (fdev->role_mask[FERRY_ROLE_RESERVED])
+		return 0;
 	err = pm_runtime_force_suspend(dev);
 	if (err)
 		goto err_resume;
@@ -164,11 +202,17 @@ err_resume:
 static int ferry_resume(struct device *dev)
 {
 	struct ferry_dev *fdev = dev_get_drvdata(dev);
-	int err;
+	int err = 0;
+	u32 nr;
 
-	err = pm_runtime_force_resume(dev);
-	if (err)
+	if (!fdev->role_mask[FERRY_ROLE_RESERVED])
+		err = pm_runtime_force_resume(dev);
+	if (err) {
+		/* Nothing will complete: who waits is told. */
+		for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)
+			ferry_chan_kill(&fdev->chans[nr], "the device did not resume");
 		return err;
+	}
 	ferry_resume_chans(fdev);
 	return 0;
 }

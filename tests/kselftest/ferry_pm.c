@@ -236,19 +236,6 @@ FIXTURE_TEARDOWN(suspend)
 	close(self->fd);
 }
 
-/* Only the drivers' part of a suspend: the test level "devices" turns back there. */
-static int suspend_devices(void)
-{
-	int ret = write_file("/sys/power/pm_test", "devices");
-
-	if (ret)
-		return ret;
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-	ret = write_file("/sys/power/state", "freeze");
-	write_file("/sys/power/pm_test", "none");
-	return ret;
-}
-
 TEST_F(suspend, suspend_keeps_queues_and_buffers)
 {
 	uint32_t queue, buffer;

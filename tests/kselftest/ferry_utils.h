@@ -463,4 +463,17 @@ static inline int node_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Only the drivers' part of a suspend: the test level "devices" turns back there. */
+static inline int suspend_devices(void)
+{
+	int ret = write_file("/sys/power/pm_test", "devices");
+
+	if (ret)
+		return ret;
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	ret = write_file("/sys/power/state", "freeze");
+	write_file("/sys/power/pm_test", "none");
+	return ret;
+}
+
 #endif /* FERRY_UTILS_H */
