@@ -426,7 +426,7 @@ int ferry_chan_suspend(struct ferry_chan *chan);
 void ferry_chan_resume(struct ferry_chan *chan);
 void ferry_chan_recover(struct work_struct *work);
 void ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
-int ferry_chan_set_coalesce(struct ferry_chan *chan, u32 count, u32 usecs);
+int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32 *usecs);
 
 /* ferry_irq.c */
 int ferry_chan_done(struct ferry_chan *chan, u32 target, const void *owner);

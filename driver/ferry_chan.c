@@ -500,23 +500,30 @@ out_unlock:
 /**
  * ferry_chan_set_coalesce() - hold interrupts back
  * @chan: channel
- * @count: completions to wait for, 1 to 65535
- * @usecs: time to wait for them, 0 to 65535 microseconds
+ * @count: completions to wait for, 1 to 65535; NULL: as before
+ * @usecs: time to wait for them, 0 to 65535 microseconds; NULL: as before
  *
  * Kept for whoever claims the channel next. May sleep.
  *
  * Return: 0, or -EINVAL: out of range, or a count above 1 without a time.
  */
-int ferry_chan_set_coalesce(struct ferry_chan *chan, u32 count, u32 usecs)
+int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32 *usecs)
 {
-	if (!count || count > U16_MAX || usecs > U16_MAX || (count > 1 && !usecs))
-		return -EINVAL;
+	int err = -EINVAL;
+	u32 n, us;
 
 	mutex_lock(&chan->cmd_lock);
-	chan->coalesce = FIELD_PREP(FERRY_CHAN_COALESCE_COUNT, count) |
-			 FIELD_PREP(FERRY_CHAN_COALESCE_TIME_US, usecs);
-	if (chan->live)
+	n = count ? *count : FIELD_GET(FERRY_CHAN_COALESCE_COUNT, chan->coalesce);
+	us = usecs ? *usecs : FIELD_GET(FERRY_CHAN_COALESCE_TIME_US, chan->coalesce);
+	if (!n || n > U16_MAX || us > U16_MAX || (n > 1 && !us))
+		goto out_unlock;
+	WRITE_ONCE(chan->coalesce, FIELD_PREP(FERRY_CHAN_COALESCE_COUNT, n) |
+				   FIELD_PREP(FERRY_CHAN_COALESCE_TIME_US, us));
+	/* A dead channel may have no power, and needs none. */
+	if (chan->live && !READ_ONCE(chan->dead))
 		writel(chan->coalesce, chan->regs + FERRY_CHAN_COALESCE);
+	err = 0;
+out_unlock:
 	mutex_unlock(&chan->cmd_lock);
-	return 0;
+	return err;
 }

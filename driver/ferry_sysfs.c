@@ -157,11 +157,13 @@ struct ferry_chan_kobj {
 /**
  * struct ferry_chan_attr - an attribute of a channel
  * @attr: attribute
- * @show: prints it; the device is powered
- * @store: takes it, or NULL; the device is powered
+ * @registers: @show reads registers and needs power
+ * @show: prints it
+ * @store: takes it, or NULL
  */
 struct ferry_chan_attr {
 	struct attribute attr;
+	bool registers;
 	ssize_t (*show)(struct ferry_chan *chan, char *buf);
 	ssize_t (*store)(struct ferry_chan *chan, const char *buf, size_t count);
 };
@@ -170,6 +172,12 @@ struct ferry_chan_attr {
 	static const struct ferry_chan_attr chan_attr_##_name = __ATTR_RO(_name)
 #define FERRY_CHAN_ATTR_RW(_name) \
 	static const struct ferry_chan_attr chan_attr_##_name = __ATTR_RW(_name)
+#define FERRY_CHAN_ATTR_REG(_name, _mode) \
+	static const struct ferry_chan_attr chan_attr_##_name = { \
+		.attr = { .name = #_name, .mode = _mode }, \
+		.registers = true, \
+		.show = _name##_show, \
+	}
 
 static ssize_t role_show(struct ferry_chan *chan, char *buf)
 {
@@ -192,7 +200,7 @@ static ssize_t state_show(struct ferry_chan *chan, char *buf)
 		return sysfs_emit(buf, "broken\n");
 	return sysfs_emit(buf, "%s\n", state < ARRAY_SIZE(names) ? names[state] : "unknown");
 }
-FERRY_CHAN_ATTR_RO(state);
+FERRY_CHAN_ATTR_REG(state, 0444);
 
 static ssize_t owner_uid_show(struct ferry_chan *chan, char *buf)
 {
@@ -210,7 +218,7 @@ static ssize_t entries_show(struct ferry_chan *chan, char *buf)
 		return sysfs_emit(buf, "0\n");
 	return sysfs_emit(buf, "%lu\n", BIT(FIELD_GET(FERRY_CHAN_CONFIG_RING_ORDER, config)));
 }
-FERRY_CHAN_ATTR_RO(entries);
+FERRY_CHAN_ATTR_REG(entries, 0444);
 
 static ssize_t ferry_show_reg(struct ferry_chan *chan, u32 reg, char *buf)
 {
@@ -221,19 +229,19 @@ static ssize_t weight_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_WEIGHT, buf);
 }
-FERRY_CHAN_ATTR_RO(weight);
+FERRY_CHAN_ATTR_REG(weight, 0444);
 
 static ssize_t head_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_HEAD, buf);
 }
-FERRY_CHAN_ATTR_RO(head);
+FERRY_CHAN_ATTR_REG(head, 0444);
 
 static ssize_t tail_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_TAIL, buf);
 }
-FERRY_CHAN_ATTR_RO(tail);
+FERRY_CHAN_ATTR_REG(tail, 0444);
 
 static ssize_t bytes_show(struct ferry_chan *chan, char *buf)
 {
@@ -246,31 +254,31 @@ static ssize_t bytes_show(struct ferry_chan *chan, char *buf)
 	} while (hi != again);
 	return sysfs_emit(buf, "%llu\n", (u64)hi << 32 | lo);
 }
-FERRY_CHAN_ATTR_RO(bytes);
+FERRY_CHAN_ATTR_REG(bytes, 0444);
 
 static ssize_t errors_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_ERRORS, buf);
 }
-FERRY_CHAN_ATTR_RO(errors);
+FERRY_CHAN_ATTR_REG(errors, 0444);
 
 static ssize_t doorbells_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_DOORBELLS, buf);
 }
-FERRY_CHAN_ATTR_RO(doorbells);
+FERRY_CHAN_ATTR_REG(doorbells, 0444);
 
 static ssize_t irqs_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_IRQS, buf);
 }
-FERRY_CHAN_ATTR_RO(irqs);
+FERRY_CHAN_ATTR_REG(irqs, 0444);
 
 static ssize_t quanta_show(struct ferry_chan *chan, char *buf)
 {
 	return ferry_show_reg(chan, FERRY_CHAN_QUANTA, buf);
 }
-FERRY_CHAN_ATTR_RO(quanta);
+FERRY_CHAN_ATTR_REG(quanta, 0444);
 
 /* Why it died, if it did, even when it was reset since; else what is latched now. */
 static ssize_t error_show(struct ferry_chan *chan, char *buf)
@@ -291,21 +299,14 @@ static ssize_t error_show(struct ferry_chan *chan, char *buf)
 	return sysfs_emit(buf, "%s%s entry %u address %#llx\n", error.halt ? "halt " : "",
 			  ferry_error_name(error.code), error.index, error.addr);
 }
-FERRY_CHAN_ATTR_RO(error);
-
-static u32 ferry_coalesce_count(struct ferry_chan *chan)
-{
-	return FIELD_GET(FERRY_CHAN_COALESCE_COUNT, READ_ONCE(chan->coalesce));
-}
-
-static u32 ferry_coalesce_usecs(struct ferry_chan *chan)
-{
-	return FIELD_GET(FERRY_CHAN_COALESCE_TIME_US, READ_ONCE(chan->coalesce));
-}
+/* Not everybody's: there may be a bus address in it. */
+FERRY_CHAN_ATTR_REG(error, 0400);
 
 static ssize_t coalesce_count_show(struct ferry_chan *chan, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", ferry_coalesce_count(chan));
+	u32 count = FIELD_GET(FERRY_CHAN_COALESCE_COUNT, READ_ONCE(chan->coalesce));
+
+	return sysfs_emit(buf, "%u\n", count);
 }
 
 static ssize_t coalesce_count_store(struct ferry_chan *chan, const char *buf, size_t count)
@@ -316,15 +317,16 @@ static ssize_t coalesce_count_store(struct ferry_chan *chan, const char *buf, si
 	err = kstrtou32(buf, 0, &value);
 	if (err)
 		return err;
-	err = ferry_chan_set_coalesce(chan, value, FIELD_GET(FERRY_CHAN_COALESCE_TIME_US,
-							     READ_ONCE(chan->coalesce)));
+	err = ferry_chan_set_coalesce(chan, &value, NULL);
 	return err ?: count;
 }
 FERRY_CHAN_ATTR_RW(coalesce_count);
 
 static ssize_t coalesce_usecs_show(struct ferry_chan *chan, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", ferry_coalesce_usecs(chan));
+	u32 usecs = FIELD_GET(FERRY_CHAN_COALESCE_TIME_US, READ_ONCE(chan->coalesce));
+
+	return sysfs_emit(buf, "%u\n", usecs);
 }
 
 static ssize_t coalesce_usecs_store(struct ferry_chan *chan, const char *buf, size_t count)
@@ -335,7 +337,7 @@ static ssize_t coalesce_usecs_store(struct ferry_chan *chan, const char *buf, si
 	err = kstrtou32(buf, 0, &value);
 	if (err)
 		return err;
-	err = ferry_chan_set_coalesce(chan, ferry_coalesce_count(chan), value);
+	err = ferry_chan_set_coalesce(chan, NULL, &value);
 	return err ?: count;
 }
 FERRY_CHAN_ATTR_RW(coalesce_usecs);
@@ -370,7 +372,9 @@ static ssize_t ferry_chan_attr_show(struct kobject *kobj, struct attribute *attr
 	struct ferry_chan *chan = to_ferry_chan(kobj);
 	ssize_t ret;
 
-	ret = pm_runtime_resume_and_get(chan->fdev->parent);
+	if (!chan_attr->registers)
+		return chan_attr->show(chan, buf);
+	ret = ferry_power_hold(chan->fdev);
 	if (ret)
 		return ret;
 	ret = chan_attr->show(chan, buf);
@@ -382,17 +386,8 @@ static ssize_t ferry_chan_attr_store(struct kobject *kobj, struct attribute *att
 				     const char *buf, size_t count)
 {
 	struct ferry_chan_attr *chan_attr = container_of(attr, struct ferry_chan_attr, attr);
-	struct ferry_chan *chan = to_ferry_chan(kobj);
-	ssize_t ret;
 
-	if (!chan_attr->store)
-		return -EIO;
-	ret = pm_runtime_resume_and_get(chan->fdev->parent);
-	if (ret)
-		return ret;
-	ret = chan_attr->store(chan, buf, count);
-	pm_runtime_put_autosuspend(chan->fdev->parent);
-	return ret;
+	return chan_attr->store ? chan_attr->store(to_ferry_chan(kobj), buf, count) : -EIO;
 }
 
 static const struct sysfs_ops ferry_chan_sysfs_ops = {

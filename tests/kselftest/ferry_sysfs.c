@@ -199,6 +199,51 @@ TEST_F(sysfs, coalescing_takes_only_what_the_device_takes)
 	EXPECT_EQ(0, set(c, "coalesce_usecs", "0"));
 }
 
+/* An error may name a bus address, which is nobody's business but root's. */
+TEST_F(sysfs, error_is_for_root_and_the_rest_for_everybody)
+{
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+
+	dir = opendir(attr_path(0, "."));
+	ASSERT_NE(NULL, dir);
+	while ((entry = readdir(dir))) {
+		ASSERT_EQ(0, stat(attr_path(0, entry->d_name), &st));
+		if (!S_ISREG(st.st_mode))
+			continue;
+		EXPECT_EQ(strcmp(entry->d_name, "error") ? 0444 : 0400, st.st_mode & 0555) {
+			TH_LOG("%s", entry->d_name);
+		}
+	}
+	closedir(dir);
+}
+
+static bool is_suspended(void)
+{
+	return !strcmp("suspended", text(-1, "device/power/runtime_status"));
+}
+
+/* Power is for registers; what the driver knows costs nobody a reset. */
+TEST_F(sysfs, attributes_that_need_no_register_wake_nothing)
+{
+	static const char *const quiet[] = {
+		"role", "owner_uid", "coalesce_count", "coalesce_usecs",
+	};
+
+	if (strcmp("?", text(-1, "device/power/runtime_status")) == 0)
+		SKIP(return, "this kernel does not tell whether a device is suspended");
+	while (!is_suspended())
+		sched_yield();
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
+		EXPECT_STRNE("?", text(0, quiet[i]));
+	if (!geteuid())
+		EXPECT_EQ(0, set(0, "coalesce_count", "1"));
+	EXPECT_TRUE(is_suspended());
+	EXPECT_STREQ("idle", text(0, "state"));
+	EXPECT_FALSE(is_suspended());
+}
+
 /* Whoever waits for less than the count is told when the time is over. */
 TEST_F(sysfs, coalescing_delays_waiters_and_forgets_none)
 {
