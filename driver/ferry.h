@@ -384,6 +384,7 @@ int ferry_cdev_add(struct ferry_dev *fdev);
 void ferry_cdev_announce(struct ferry_dev *fdev);
 void ferry_cdev_shutdown(struct ferry_dev *fdev);
 void ferry_cdev_unplug(struct ferry_dev *fdev);
+int ferry_put_arg(void __user *arg, const void *from, size_t size, size_t user_size);
 
 /* ferry_queue.c */
 long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,

@@ -160,10 +160,9 @@ long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void 
 
 	cmd->buffer = buf->win.row;
 	cmd->mmap_offset = (u64)buf->win.row << FERRY_MMAP_SHIFT;
-	if (copy_to_user(arg, cmd, sizeof(*cmd))) {
-		err = -EFAULT;
+	err = ferry_put_arg(arg, cmd, sizeof(*cmd), cmd->size);
+	if (err)
 		goto err_unreserve;
-	}
 	/* The slot was reserved, so this does not fail; now others can find it. */
 	xa_store(&file->bufs, buf->win.row, buf, GFP_KERNEL);
 	return 0;

@@ -126,6 +126,20 @@ static int ferry_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
+/**
+ * ferry_put_arg() - give an argument back to user space
+ * @arg: where it came from
+ * @from: argument
+ * @size: its size in this kernel
+ * @user_size: its size for the caller, who gets no more than they know
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ferry_put_arg(void __user *arg, const void *from, size_t size, size_t user_size)
+{
+	return copy_to_user(arg, from, min(size, user_size)) ? -EFAULT : 0;
+}
+
 static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __user *arg)
 {
 	struct ferry_dev *fdev = file->fdev;
@@ -147,8 +161,27 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 		.user_mask = fdev->role_mask[FERRY_ROLE_USER],
 	};
 	bitmap_to_arr64(&cmd->busy_mask, fdev->claimed, FERRY_MAX_CHANNELS);
-	/* As much as the caller knows. */
-	return copy_to_user(arg, cmd, min_t(size_t, size, sizeof(*cmd))) ? -EFAULT : 0;
+	return ferry_put_arg(arg, cmd, sizeof(*cmd), size);
+}
+
+/* Copy an argument of another release than this kernel's. */
+static noinline int ferry_get_other_arg(void *to, size_t size, size_t min_size,
+					const void __user *arg)
+{
+	u32 user_size;
+	int err;
+
+	if (get_user(user_size, (const u32 __user *)arg))
+		return -EFAULT;
+	if (user_size < min_size)
+		return -EINVAL;
+	/* Nothing is that large; don't look whether all of it is zero. */
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(to, size, arg, user_size);
+	/* What was checked counts, not what is there by now. */
+	*(u32 *)to = user_size;
+	return err;
 }
 
 /*
@@ -160,15 +193,9 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 static __always_inline int ferry_get_arg(void *to, size_t size, size_t min_size,
 					 const void __user *arg)
 {
-	u32 user_size;
-
 	if (likely(!copy_from_user(to, arg, size) && *(u32 *)to == size))
 		return 0;
-	if (get_user(user_size, (const u32 __user *)arg))
-		return -EFAULT;
-	if (user_size < min_size)
-		return -EINVAL;
-	return copy_struct_from_user(to, size, arg, user_size);
+	return ferry_get_other_arg(to, size, min_size, arg);
 }
 
 static long ferry_do_info(struct ferry_file *file, void __user *arg)

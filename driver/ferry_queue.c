@@ -106,10 +106,9 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	queue->handle = atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS + queue->chan->nr;
 	cmd->queue = queue->handle;
 	cmd->channel = queue->chan->nr;
-	if (copy_to_user(arg, cmd, sizeof(*cmd))) {
-		err = -EFAULT;
+	err = ferry_put_arg(arg, cmd, sizeof(*cmd), cmd->size);
+	if (err)
 		goto err_release;
-	}
 	/* The slot is the channel's, so it is free. Now others can find it. */
 	rcu_assign_pointer(file->queues[queue->chan->nr], queue);
 	/* Who sleeps on the file did not ask this channel yet. */

@@ -160,6 +160,7 @@ static long ferry_queue_transfer(struct ferry_file *file, struct ferry_submit *c
 
 	if (cmd->submitted || cmd->reaped)
 		err = 0;
+	/* All of it was there in the first release, so this is within the caller's size. */
 	if (!err && copy_to_user(&arg->submitted, &cmd->submitted,
 				 offsetofend(struct ferry_submit, first) -
 				 offsetof(struct ferry_submit, submitted)))

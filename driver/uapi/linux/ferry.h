@@ -8,7 +8,8 @@
  *   caller to sizeof(structure). A newer, larger structure is taken if what
  *   this kernel does not know is zero (else E2BIG); an older, smaller one is taken as
  *   if the rest were zero, down to the size of its first release (else EINVAL).
- *   The kernel writes back at most @size bytes.
+ *   More than a page is E2BIG, whatever is there. The kernel writes back at
+ *   most @size bytes, and leaves alone what it does not know.
  * - Unknown flags and reserved fields that are not zero: EOPNOTSUPP.
  * - A handle (queue, buffer) belongs to the open file that made it and is
  *   invalid in any other: ENOENT, as for one that was destroyed.
@@ -23,6 +24,7 @@
  * ENOMEM      out of memory
  * ENOSPC      the device or this user has no more of what was asked for
  * EOPNOTSUPP  a flag, field or feature that this kernel or device lacks
+ * E2BIG       @size is too large, or what lies behind is not zero
  * EINTR       a signal came before anything was done
  * ENODEV      the device is gone
  * EIO         the queue is dead: the device halted it (the kernel log and the
