@@ -18,7 +18,7 @@ static ssize_t ferry_queue_read_one(struct ferry_queue *queue, struct iov_iter *
 	bool full, dead;
 
 	if (mutex_lock_interruptible(&queue->lock))
-		return -EINTR;
+		return -ERESTARTSYS;
 	if (queue->closed)
 		goto out_unlock;
 	full = !ferry_ring_space(ring);
@@ -73,7 +73,7 @@ static ssize_t ferry_queue_read_all(struct ferry_file *file, struct iov_iter *to
 			bytes += ret;
 		else if (ret)
 			err = ret;
-		if (ret == -EFAULT || ret == -EINTR)
+		if (ret == -EFAULT || ret == -ERESTARTSYS)
 			break;
 	}
 	WRITE_ONCE(file->read_next, slot);
@@ -123,7 +123,7 @@ ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonb
 		if (READ_ONCE(file->fdev->unplugged))
 			ret = -ENODEV;
 		else if (signal_pending(current))
-			ret = -EINTR;
+			ret = -ERESTARTSYS;
 		else if (!ferry_queue_arm_readers(file))
 			schedule();
 		finish_wait(&file->wait, &wait);

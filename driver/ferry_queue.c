@@ -198,8 +198,9 @@ void ferry_queue_wake_all(struct ferry_file *file)
  * @target: index
  * @deadline: until when
  *
- * Return: 0, or what ended it: -EINTR, -ETIME, -ENODEV, -EIO if the channel is dead,
- * -ENOENT if the queue was destroyed.
+ * Return: 0, or what ended it: -ERESTARTSYS (-EINTR if there is a limit, which
+ * would begin anew), -ETIME, -ENODEV, -EIO if the channel is dead, -ENOENT if
+ * the queue was destroyed.
  */
 int ferry_queue_sleep(struct ferry_queue *queue, u32 target, struct ferry_deadline deadline)
 {
@@ -218,7 +219,7 @@ int ferry_queue_sleep(struct ferry_queue *queue, u32 target, struct ferry_deadli
 		if (READ_ONCE(queue->file->fdev->unplugged))
 			ret = -ENODEV;
 		else if (signal_pending(current))
-			ret = -EINTR;
+			ret = deadline.limited ? -EINTR : -ERESTARTSYS;
 		else if (expired)
 			ret = -ETIME;
 		if (ret)
@@ -282,9 +283,10 @@ long ferry_queue_cancel(struct ferry_file *file, struct ferry_queue_handle *cmd)
 	queue = ferry_queue_get(file, cmd->queue);
 	if (!queue)
 		return -ENOENT;
-	err = mutex_lock_interruptible(&queue->lock);
-	if (err)
+	if (mutex_lock_interruptible(&queue->lock)) {
+		err = -ERESTARTSYS;
 		goto out_put;
+	}
 	err = queue->closed ? -ENOENT : ferry_chan_cancel(queue->chan);
 	mutex_unlock(&queue->lock);
 out_put:

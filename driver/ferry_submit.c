@@ -144,7 +144,7 @@ static long ferry_queue_transfer(struct ferry_file *file, struct ferry_submit *c
 		return -ENOENT;
 	/* Nearly always free, and then there is no need to think of sleeping. */
 	if (!mutex_trylock(&queue->lock) && mutex_lock_interruptible(&queue->lock)) {
-		err = -EINTR;
+		err = -ERESTARTSYS;
 		goto out_put;
 	}
 	cmd->submitted = 0;

@@ -397,6 +397,40 @@ TEST_F(queue, signal_ends_a_wait_with_EINTR)
 	EXPECT_EQ(EINTR, errno);
 }
 
+static int late_fd;
+static uint32_t late_queue;
+static volatile sig_atomic_t signals;
+
+/* Nothing is there to wait for until a wait was interrupted several times. */
+static void submit_late(int sig)
+{
+	struct ferry_sqe nop = {};
+
+	if (++signals == 5)
+		submit(late_fd, late_queue, &nop, 1);
+}
+
+TEST_F(queue, signal_with_SA_RESTART_ends_only_a_wait_with_a_limit)
+{
+	struct sigaction sa = { .sa_handler = submit_late, .sa_flags = SA_RESTART };
+	struct ferry_event event;
+	struct ferry_cqe cqe;
+
+	late_fd = self->fd;
+	late_queue = self->queue;
+	arm_signal();
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	signals = 0;
+	EXPECT_EQ(sizeof(event), read(self->fd, &event, sizeof(event)));
+	EXPECT_LE(5, signals);
+	signals = 0;
+	EXPECT_EQ(1, reap(self->fd, self->queue, &cqe, 1, 1, FOREVER));
+	EXPECT_EQ(2, cqe_seq(&cqe));
+	EXPECT_LE(5, signals);
+	signals = 5;
+	EXPECT_EQ(-EINTR, reap(self->fd, self->queue, &cqe, 1, 1, 3600 * NSEC_PER_SEC));
+}
+
 TEST_F(queue, signal_does_not_take_away_what_was_submitted)
 {
 	struct ferry_sqe nop = {};

@@ -14,6 +14,9 @@
  * - A handle (queue, buffer) belongs to the open file that made it and is
  *   invalid in any other: ENOENT, as for one that was destroyed.
  * - A call that fails has changed nothing, unless its text says otherwise.
+ * - A signal restarts a call without a time limit when its handler allows it
+ *   (SA_RESTART), or there is none to call; otherwise it is EINTR. A wait with
+ *   a limit ends with EINTR, since it would begin anew.
  * - After the device was unbound every call fails with ENODEV.
  *
  * errno, where a call's own text adds nothing:
