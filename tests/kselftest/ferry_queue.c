@@ -342,6 +342,35 @@ TEST_F(queue, readers_in_several_threads_lose_no_wake_up)
 	/* The readers still sleep; the process ends with them, and so must the driver. */
 }
 
+static void *poller(void *data)
+{
+	struct worker *w = data;
+	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+
+	/* It only looks; what there is, is the reader's. */
+	while (!__atomic_load_n(&w->result, __ATOMIC_RELAXED))
+		poll(&p, 1, 0);
+	return NULL;
+}
+
+/* A file has one waiter for both: one that polls must not move it past a reader. */
+TEST_F(queue, poller_takes_no_wake_up_from_a_reader)
+{
+	struct worker reading = { .fd = self->fd, .how = BY_READ };
+	struct worker polling = { .fd = self->fd };
+	struct ferry_sqe nop = {};
+
+	ASSERT_EQ(0, pthread_create(&reading.thread, NULL, reaper, &reading));
+	ASSERT_EQ(0, pthread_create(&polling.thread, NULL, poller, &polling));
+	for (uint32_t i = 1; i <= 4000; i++) {
+		ASSERT_EQ(1, submit(self->fd, self->queue, &nop, 1));
+		while (__atomic_load_n(&reading.reaped, __ATOMIC_RELAXED) < i)
+			sched_yield();
+	}
+	__atomic_store_n(&polling.result, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(polling.thread, NULL));
+}
+
 static void *submitter(void *data)
 {
 	struct worker *w = data;
