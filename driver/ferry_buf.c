@@ -180,10 +180,12 @@ err_put_window:
 }
 
 /* The handle is gone, so this runs once. */
-static void ferry_buf_close(struct ferry_file *file, struct ferry_buf *buf)
+static int ferry_buf_close(struct ferry_file *file, struct ferry_buf *buf)
 {
-	ferry_window_revoke(file->tab, &buf->win);
+	int err = ferry_window_revoke(file->tab, &buf->win);
+
 	ferry_buf_put(buf);
+	return err;
 }
 
 /**
@@ -200,8 +202,7 @@ long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd)
 	/* Not xa_erase(): a slot that is only reserved yet is not ours to free. */
 	if (!buf || xa_cmpxchg(&file->bufs, cmd->buffer, buf, NULL, GFP_KERNEL) != buf)
 		return -ENOENT;
-	ferry_buf_close(file, buf);
-	return 0;
+	return ferry_buf_close(file, buf) ? -EIO : 0;
 }
 
 /**

@@ -373,13 +373,13 @@ static void window_stuck_is_kept_until_the_table_goes(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, window_test_grant(wt, 1), 0);
 	wt->stuck = -ETIMEDOUT;
-	ferry_window_revoke(&wt->tab, &wt->win[1]);
+	KUNIT_EXPECT_NE(test, ferry_window_revoke(&wt->tab, &wt->win[1]), 0);
 	KUNIT_EXPECT_EQ(test, wt->released[1], 0);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(wt->rows[1].flags), 0);
 	wt->stuck = 0;
 	KUNIT_ASSERT_EQ(test, window_test_grant(wt, 2), 0);
 	KUNIT_EXPECT_EQ(test, wt->win[2].row, 2);
-	ferry_window_revoke(&wt->tab, &wt->win[2]);
+	KUNIT_EXPECT_EQ(test, ferry_window_revoke(&wt->tab, &wt->win[2]), 0);
 	KUNIT_EXPECT_EQ(test, wt->released[1], 0);
 	ferry_wintab_fini(&wt->tab);
 	KUNIT_EXPECT_EQ(test, wt->released[1], 1);

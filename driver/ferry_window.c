@@ -245,8 +245,10 @@ EXPORT_SYMBOL_IF_KUNIT(ferry_window_grant);
  * window's @release once: before it returns in the ordinary case, later if a
  * channel could not be made to let go. May sleep for as long as the device's
  * bounds allow.
+ *
+ * Return: 0, or an errno if the device may still touch the memory.
  */
-void ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win)
+int ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win)
 {
 	struct ferry_row *row = &tab->rows[win->row];
 	int err;
@@ -267,5 +269,6 @@ void ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win)
 	mutex_unlock(&tab->lock);
 	if (!err)
 		win->release(win);
+	return err;
 }
 EXPORT_SYMBOL_IF_KUNIT(ferry_window_revoke);

@@ -99,6 +99,6 @@ void ferry_wintab_detach(struct ferry_wintab *tab, struct ferry_chan *chan);
 
 int ferry_window_grant(struct ferry_wintab *tab, struct ferry_window *win,
 		       dma_addr_t base, u64 size, u32 flags);
-void ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win);
+int ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win);
 
 #endif /* FERRY_WINDOW_H */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device that does not come back when it is powered. It has to be told to,
- * x-fault=stuck-global-reset:nth=4 in QEMU; where it behaves, this is skipped.
+ * A device that does not come back when it is powered, or does not let go of
+ * memory. It has to be told to: in QEMU, x-fault=stuck-global-reset:nth=4 and
+ * x-fault=stuck-invalidate;stuck-reset:count=2. Where it behaves, this is skipped.
  */
 #include "ferry_utils.h"
 
@@ -26,6 +27,45 @@ FIXTURE_TEARDOWN(fault)
 	close(self->fd);
 }
 
+/* The first invalidation does not end, nor the first resets of a channel. So this goes first. */
+TEST_F(fault, buffer_that_the_device_does_not_let_go_of_is_EIO)
+{
+	struct ferry_queue_create args = { .size = sizeof(args), .order = self->info.min_order };
+	uint32_t other, queue;
+	struct ferry_cqe cqe;
+	char path[PATH_MAX];
+	char state[16];
+	uint8_t *map;
+	int ret;
+
+	if (ferry_ioctl(self->fd, FERRY_IOC_QUEUE_CREATE, &args))
+		SKIP(return, "this device does not come back when it is powered");
+	map = buf_new(self->fd, 8192, 0, &other);
+	ASSERT_NE(NULL, map);
+	pattern(map, 8192, 1);
+	ret = buf_free(self->fd, other);
+	if (!ret)
+		SKIP(return, "this device lets go of memory");
+	EXPECT_EQ(-EIO, ret);
+	EXPECT_EQ(-ENOENT, buf_free(self->fd, other));
+	/* The mapping is good, the queue is not. */
+	EXPECT_NE(0, crc32c(0, map, 8192));
+	EXPECT_EQ(-EIO, run(self->fd, args.queue, sqe(FERRY_OP_NOP, 0, 0, 0, 0), &cqe));
+	EXPECT_EQ(0, queue_destroy(self->fd, args.queue));
+
+	/* Somebody tries again in the end, and then the channel is free. */
+	snprintf(path, sizeof(path), "%s/channel%u/state", device_class, args.channel);
+	do {
+		sched_yield();
+		ASSERT_EQ(0, read_file(path, state, sizeof(state)));
+	} while (strcmp(state, "idle"));
+	ASSERT_EQ(0, queue_create(self->fd, self->info.min_order, &queue));
+	ASSERT_NE(NULL, buf_new(self->fd, 8192, 0, &other));
+	ASSERT_EQ(0, run(self->fd, queue, sqe(FERRY_OP_FILL, 64, 0, FERRY_ADDR(other, 0), 0),
+			 &cqe));
+	EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+}
+
 static void *waiter(void *data)
 {
 	int *args = data;
@@ -35,7 +75,7 @@ static void *waiter(void *data)
 	return NULL;
 }
 
-/* The first test, since the device is lost then. */
+/* And this second, since the device is lost then. */
 TEST_F(fault, device_that_does_not_resume_ends_waits_and_frees_what_it_had)
 {
 	uint32_t queue, buffer;

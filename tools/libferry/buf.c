@@ -58,7 +58,7 @@ void ferry_buf_free(struct ferry_buf *buf)
 		return;
 	if (buf->addr)
 		munmap(buf->addr, buf->length);
-	/* Fails only when the device is gone, and the buffer with it. */
+	/* If it fails, the device is gone, or broken and the memory with it. */
 	arg.buffer = buf->handle;
 	ferry_ioctl(buf->dev, FERRY_IOC_BUF_FREE, &arg);
 	free(buf);

@@ -208,6 +208,10 @@ struct ferry_buf_alloc {
  * When it returns, the device no longer touches the memory; operations that
  * did complete with FERRY_ERR_WINDOW_REVOKED. Mappings stay valid until they
  * are unmapped; the memory is freed with the last of them.
+ *
+ * EIO: the device did not let go of the buffer in time, and did not reset
+ * either: it may go on using the memory, which the kernel keeps until it can't.
+ * The handle is gone, and the queues of this file that used it are dead.
  */
 struct ferry_buf_free {
 	__u32	size;
