@@ -140,8 +140,9 @@ struct ferry_waiter {
  * @tab: window table
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255
- * @notify: called when a waiter is satisfied or the channel died, in hard
- *	interrupt or process context with &ferry_chan.lock held; must not sleep
+ * @notify: called when a waiter is satisfied or the channel died, in hard or
+ *	soft interrupt or process context with &ferry_chan.lock held; must not
+ *	sleep
  * @owner: whose channel it is, given to @notify
  */
 struct ferry_chan_config {
@@ -162,7 +163,8 @@ struct ferry_chan_config {
  * @uid: who claimed it; stable while it is claimed
  * @cmd_lock: one command at a time: start, stop, reset, invalidate; protects
  *	the members up to @lock
- * @cfg: configuration it was started with
+ * @cfg: configuration it was started with; notify and owner are read under @lock,
+ *	and written under it while @live
  * @sq_dma: bus address of the SQ
  * @cq_dma: bus address of the CQ
  * @broken: a reset failed; the device may still touch its memory
@@ -346,7 +348,9 @@ static inline u32 ferry_minor(u32 version)
  * @idx: cookie for ferry_dev_exit()
  *
  * Between the two calls everything that probe set up is there. Waiting inside
- * is allowed if the wait ends when &ferry_dev.unplugged is set.
+ * is allowed if the wait ends when &ferry_dev.unplugged is set. A page fault on
+ * user memory does not: who serves it (a FUSE file system, say) can hold up
+ * unbinding until it is killed.
  *
  * Return: false if the device is gone; ferry_dev_exit() must be called anyway.
  */

@@ -378,7 +378,8 @@ void ferry_buf_zap(struct ferry_file *file)
 		if (mmget_not_zero(mm)) {
 			mmap_read_lock(mm);
 			mmap_read_unlock(mm);
-			mmput(mm);
+			/* The last one tears an address space down: not under our locks. */
+			mmput_async(mm);
 		}
 		mmdrop(mm);
 	}

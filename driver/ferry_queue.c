@@ -102,8 +102,9 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	if (err)
 		goto err_put;
 
-	/* Counted, so that a stale handle does not mean another queue. */
-	queue->handle = atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS + queue->chan->nr;
+	/* Counted, so that a stale handle does not mean another queue for 2^26 more. */
+	queue->handle = (u32)atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS +
+			queue->chan->nr;
 	cmd->queue = queue->handle;
 	cmd->channel = queue->chan->nr;
 	err = ferry_put_arg(arg, cmd, sizeof(*cmd), cmd->size);

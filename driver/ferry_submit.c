@@ -70,6 +70,7 @@ static int ferry_queue_pull(struct ferry_queue *queue, struct ferry_submit *cmd)
 	struct ferry_ring *ring = &queue->chan->ring;
 	bool full = !ferry_ring_space(ring);
 	u32 head, run;
+	int err = 0;
 
 	lockdep_assert_held(&queue->lock);
 
@@ -78,15 +79,17 @@ static int ferry_queue_pull(struct ferry_queue *queue, struct ferry_submit *cmd)
 		run = ferry_ring_completed(ring, cmd->nr_cqes - cmd->reaped);
 		if (!run)
 			break;
-		if (ferry_copy_cqes(cqes + cmd->reaped, ferry_ring_cqe(ring, head), run))
-			return -EFAULT;
+		if (ferry_copy_cqes(cqes + cmd->reaped, ferry_ring_cqe(ring, head), run)) {
+			err = -EFAULT;
+			break;
+		}
 		ferry_ring_reap(ring, run);
 		trace_ferry_complete(queue->chan, head, run);
 		cmd->reaped += run;
 	}
 	if (unlikely(full) && cmd->reaped)
 		ferry_queue_drained(queue);
-	return 0;
+	return err;
 }
 
 /* Reap, and wait while it is not enough. @err: what came of submitting. */

@@ -136,14 +136,15 @@ struct ferry_info {
  * @flags: must be zero
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255; 0 for the default, 1
- * @queue: out: handle
+ * @queue: out: handle, any number, 0 too; another one each time, until there
+ *	are no more
  * @channel: out: number of the channel
  *
  * The first submission of a queue has the index 0, its completion @seq 1.
  *
  * ENOSPC: every user channel is claimed, or this user's share is used up
  * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or
- * weight.
+ * weight. EIO: the device could not be powered, or does not start.
  */
 struct ferry_queue_create {
 	__u32	size;
@@ -243,9 +244,10 @@ struct ferry_buf_free {
  * Otherwise: EAGAIN: the queue is full (SUBMIT with @nr_sqes not 0), or nothing
  * had completed and @timeout_ns is 0 while @min_cqes is not; ETIME: @timeout_ns
  * has passed; EINTR; EIO. Of a dead queue, what has completed can still be
- * reaped. EFAULT: if @sqes is bad, nothing was submitted; if @cqes is, nothing
- * was reaped; if it is this structure that can't be written, both may have
- * happened.
+ * reaped. EFAULT: if @sqes is bad, nothing was submitted; if @cqes is, what
+ * could not be written stays in the queue; if it is this structure that can't be
+ * written, entries may have been submitted, and run, and completions reaped,
+ * which are in @cqes and in no queue any more.
  */
 struct ferry_submit {
 	__u32	size;
