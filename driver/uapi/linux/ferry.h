@@ -175,7 +175,7 @@ struct ferry_queue_handle {
 };
 
 /* Flags of BUF_ALLOC */
-#define FERRY_BUF_WC		0x0001	/* write-combining, not coherent cached */
+#define FERRY_BUF_WC		0x0001	/* write-combining, where the device is not coherent */
 #define FERRY_BUF_DEV_RO	0x0002	/* the device may only read */
 
 /**
@@ -186,6 +186,9 @@ struct ferry_queue_handle {
  * @buffer: out: handle, the window in FERRY_ADDR()
  * @reserved: must be zero
  * @mmap_offset: out: offset for mmap(2) of this buffer on this file
+ *
+ * FERRY_BUF_WC is a hint: where the device is coherent with the caches, and so
+ * gains nothing from it, the memory is cached as it is without.
  *
  * The memory is zeroed and serves every queue of this file. It is contiguous,
  * so a long buffer may be ENOMEM where several short ones are not. EINVAL:
