@@ -277,6 +277,36 @@ TEST_F(queue, edge_triggered_epoll_wakes_for_what_comes_after_what_was_read)
 	close(ep);
 }
 
+/* What was reaped before the memory for the rest turned out to be missing makes room, too. */
+TEST_F(queue, room_is_told_even_when_reaping_ends_early)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };
+	const uint32_t half = self->entries / 2;
+	struct ferry_sqe *nops = calloc(self->entries, sizeof(*nops));
+	size_t page = sysconf(_SC_PAGESIZE);
+	uint8_t *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	struct ferry_cqe *cqes = (void *)(map + page - half * sizeof(*cqes));
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_LE(0, ep);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_GE(page, half * sizeof(*cqes));
+	/* Full, and with the end of the ring in the middle. */
+	ASSERT_EQ(half, submit(self->fd, self->queue, nops, half));
+	ASSERT_EQ(half, reap(self->fd, self->queue, cqes, half, half, FOREVER));
+	ASSERT_EQ(self->entries, submit(self->fd, self->queue, nops, self->entries));
+	ASSERT_EQ(0, queue_flush(self->fd, self->queue, FOREVER));
+	ASSERT_EQ(0, mprotect(map + page, page, PROT_NONE));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(half, reap(self->fd, self->queue, cqes, self->entries, half, FOREVER));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(EPOLLOUT, event.events);
+	free(nops);
+	close(ep);
+}
+
 TEST_F(queue, blocking_read_wakes_for_every_single_completion)
 {
 	struct ferry_event event;
