@@ -299,6 +299,7 @@ static ssize_t error_show(struct ferry_chan *chan, char *buf)
 	return sysfs_emit(buf, "%s%s entry %u address %#llx\n", error.halt ? "halt " : "",
 			  ferry_error_name(error.code), error.index, error.addr);
 }
+
 /* Not everybody's: there may be a bus address in it. */
 FERRY_CHAN_ATTR_REG(error, 0400);
 
