@@ -458,14 +458,14 @@ TEST_F(queue, signal_ends_a_wait_with_EINTR)
 
 static int late_fd;
 static uint32_t late_queue;
-static volatile sig_atomic_t signals;
+static int signals;
 
 /* Nothing is there to wait for until a wait was interrupted several times. */
 static void submit_late(int sig)
 {
 	struct ferry_sqe nop = {};
 
-	if (++signals == 5)
+	if (__atomic_add_fetch(&signals, 1, __ATOMIC_RELAXED) == 5)
 		submit(late_fd, late_queue, &nop, 1);
 }
 
@@ -479,14 +479,14 @@ TEST_F(queue, signal_with_SA_RESTART_ends_only_a_wait_with_a_limit)
 	late_queue = self->queue;
 	arm_signal();
 	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
-	signals = 0;
+	__atomic_store_n(&signals, 0, __ATOMIC_RELAXED);
 	EXPECT_EQ(sizeof(event), read(self->fd, &event, sizeof(event)));
-	EXPECT_LE(5, signals);
-	signals = 0;
+	EXPECT_LE(5, __atomic_load_n(&signals, __ATOMIC_RELAXED));
+	__atomic_store_n(&signals, 0, __ATOMIC_RELAXED);
 	EXPECT_EQ(1, reap(self->fd, self->queue, &cqe, 1, 1, FOREVER));
 	EXPECT_EQ(2, cqe_seq(&cqe));
-	EXPECT_LE(5, signals);
-	signals = 5;
+	EXPECT_LE(5, __atomic_load_n(&signals, __ATOMIC_RELAXED));
+	__atomic_store_n(&signals, 5, __ATOMIC_RELAXED);
 	EXPECT_EQ(-EINTR, reap(self->fd, self->queue, &cqe, 1, 1, 3600 * NSEC_PER_SEC));
 }
 
