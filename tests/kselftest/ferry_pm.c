@@ -5,6 +5,8 @@
  */
 #include "ferry_utils.h"
 
+#include <sys/resource.h>
+
 /* The device goes away. Every test leaves it as it found it. */
 FIXTURE(unbind)
 {
@@ -168,41 +170,57 @@ TEST_F(unbind, device_that_comes_back_works_beside_the_dead_file)
 	close(fd);
 }
 
+/* Use the device in every state that a file can be in, again and again. Does not return. */
+static void open_and_work(unsigned int *rounds)
+{
+	/* This is never idle, and whoever unbinds has to get on. */
+	setpriority(PRIO_PROCESS, 0, 19);
+	for (unsigned int k = 0;; k++) {
+		int fd = node_open();
+		uint32_t buffer, queue;
+		struct ferry_cqe cqes[16];
+		uint8_t *map;
+
+		if (fd < 0) {
+			sched_yield();
+			continue;
+		}
+		map = buf_new(fd, 256 * KiB, k & 1 ? FERRY_BUF_WC : 0, &buffer);
+		if (!queue_create(fd, 4, &queue)) {
+			make_busy(fd, queue, buffer, 256 * KiB, 16);
+			reap(fd, queue, cqes, 16, 1 + k % 16, FOREVER);
+		}
+		if (map) {
+			touch(map, false);
+			munmap(map, 256 * KiB);
+		}
+		close(fd);
+		__atomic_add_fetch(rounds, 1, __ATOMIC_RELAXED);
+	}
+}
+
 /* Open files in other processes, in every state, while the device comes and goes. */
 TEST_F(unbind, processes_survive_a_device_that_comes_and_goes)
 {
+	unsigned int *rounds = mmap(NULL, sizeof(*rounds), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int before;
 	pid_t pids[3];
 	int status;
 
+	ASSERT_NE(MAP_FAILED, rounds);
 	close(self->fd);
 	for (int i = 0; i < 3; i++) {
 		pids[i] = fork();
 		ASSERT_LE(0, pids[i]);
-		if (pids[i])
-			continue;
-		for (unsigned int k = 0;; k++) {
-			int fd = open(device_node, O_RDWR | O_CLOEXEC);
-			uint32_t buffer, queue;
-			struct ferry_cqe cqes[16];
-			uint8_t *map;
-
-			if (fd < 0) {
-				sched_yield();
-				continue;
-			}
-			map = buf_new(fd, 256 * KiB, k & 1 ? FERRY_BUF_WC : 0, &buffer);
-			if (!queue_create(fd, 4, &queue)) {
-				make_busy(fd, queue, buffer, 256 * KiB, 16);
-				reap(fd, queue, cqes, 16, 1 + k % 16, FOREVER);
-			}
-			if (map) {
-				touch(map, false);
-				munmap(map, 256 * KiB);
-			}
-			close(fd);
-		}
+		if (!pids[i])
+			open_and_work(rounds);
 	}
 	for (int i = 0; i < 30; i++) {
+		/* When one is done, the others are amid something. */
+		before = __atomic_load_n(rounds, __ATOMIC_RELAXED);
+		while (__atomic_load_n(rounds, __ATOMIC_RELAXED) == before)
+			usleep(1000);
 		ASSERT_EQ(0, unbind_device());
 		ASSERT_EQ(0, rebind_device());
 	}
