@@ -119,11 +119,12 @@ compile() {
 
 # dump_dtb FILE: what QEMU writes for $device and $memory.
 dump_dtb() {
-	local options=(--guest fast --name dt-dump --mem "$memory" --device "$device" --qemu -machine --qemu "dumpdtb=$1")
+	local name=$me-dump-${1##*/}
+	local options=(--guest fast --name "$name" --mem "$memory" --device "$device" --qemu -machine --qemu "dumpdtb=$1")
 	rm -f "$1"
 	# QEMU leaves when it has written the tree, so there is no guest to succeed.
-	"$top/scripts/boot" "${options[@]}" -- true >"$build/log/dt-dump.boot" 2>&1 || :
-	[ -s "$1" ] || { cat "$build/log/dt-dump.boot"; return 1; }
+	"$top/scripts/boot" "${options[@]}" -- true >"$build/log/$name.boot" 2>&1 || :
+	[ -s "$1" ] || { cat "$build/log/$name.boot"; return 1; }
 	# QEMU leaves a megabyte of room in it, and then more: too much for Linux, which stays silent.
 	dtc -q -I dtb -O dtb -o "$1.new" "$1" && mv "$1.new" "$1"
 }

@@ -25,8 +25,64 @@ check() {
 	tap_result "$name" "$status" "${output##*$'\n'}"
 }
 
+# Jobs: what prints results runs side by side, one on each processor, and is
+# shown in the order in which it was started. A job is a process group, and
+# none outlives this script.
+declare -A job_of=()	# PIDs of those that run
+job_name=() job_cpus=() job_status=()
+jobs_dir='' jobs_started=0 jobs_shown=0 cpus_busy=0
+# A guest of 1 GiB needs that and a little more, in which its emulator works.
+cpus=$(awk -v n="$jobs" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
+
+# spawn [--cpus N] CMD...: a job, as soon as there is a processor for it.
+spawn() {
+	local need=1 n=$jobs_started
+	if [ "$1" = --cpus ]; then need=$2; shift 2; fi
+	if [ -z "$jobs_dir" ]; then
+		mkdir -p "$build"
+		jobs_dir=$(mktemp -d "$build/jobs.XXXXXX")
+		trap stop_jobs EXIT
+	fi
+	while ((cpus_busy > 0 && cpus_busy + need > cpus)); do end_job; done
+	set -m
+	("$@") >"$jobs_dir/$n" 2>&1 </dev/null &
+	set +m
+	job_of[$!]=$n job_name[n]="${*:1:2}" job_cpus[n]=$need
+	jobs_started=$((n + 1)) cpus_busy=$((cpus_busy + need))
+}
+
+# end_job: wait for the end of any job; show what is next in order.
+end_job() {
+	local pid='' status=0 n
+	wait -n -p pid "${!job_of[@]}" || status=$?
+	n=${job_of[$pid]}
+	unset "job_of[$pid]"
+	job_status[n]=$status cpus_busy=$((cpus_busy - job_cpus[n]))
+	while [ -n "${job_status[jobs_shown]:-}" ]; do
+		n=$jobs_shown
+		awk -v n="$tap_count" '/^(not )?ok [0-9]+ / { sub(/ok [0-9]+/, "ok " ++n) } { print }' "$jobs_dir/$n"
+		tap_count=$((tap_count + $(grep -cE '^(not )?ok [0-9]+ ' "$jobs_dir/$n" || :)))
+		! grep -q '^not ok' "$jobs_dir/$n" || tap_failed=1
+		[ "${job_status[n]}" = 0 ] || tap_result "${job_name[n]} ended with status ${job_status[n]}" 1
+		jobs_shown=$((n + 1))
+	done
+}
+
+# collect: wait for all jobs.
+collect() {
+	while [ ${#job_of[@]} -gt 0 ]; do end_job; done
+}
+
+stop_jobs() {
+	local pid
+	for pid in "${!job_of[@]}"; do kill -- "-$pid" 2>/dev/null || :; done
+	wait
+	rm -rf "$jobs_dir"
+}
+
 # tap_end: the plan, last, since it is known only now; then the exit status.
 tap_end() {
+	collect
 	echo "1..$tap_count"
 	exit "$tap_failed"
 }
