@@ -101,7 +101,7 @@ prepare_guest() {
 
 # boot_tests NAME BOOT-OPTION...: boot; the command's KTAP is one result, and what the kernel said is another.
 boot_tests() {
-	local name=$1 status=0 said=1
+	local name=$1 status=0 said=1 start=$SECONDS
 	shift
 	echo "# Subtest: $name"
 	"$top/scripts/boot" --name "$name" "$@" 2>"$build/log/$name.boot" >"$build/log/$name.ktap" || status=$?
@@ -110,6 +110,7 @@ boot_tests() {
 	[ "$status" != 126 ] || said=0
 	[ "$said" = 1 ] || status=$(sed -n 's/^ferry-exit: //p' "$build/log/$name.out" | tail -n 1)
 	[ "${status:-1}" -lt 124 ] || sed 's/^/# /' "$build/log/$name.boot"
+	echo "# $name took $((SECONDS - start)) s"
 	[ "${status:-1}" = 4 ] && status=1
 	tap_result "$name" "${status:-1}"
 	[ "$said" = 1 ] || sed 's/^/# /' "$build/log/$name.boot"

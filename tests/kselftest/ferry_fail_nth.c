@@ -464,7 +464,7 @@ static bool class_is_empty(void)
  * about a thousand places, most of them in sysfs, where they look the same: all
  * of them are taken when FERRY_EVERY_NTH is set.
  */
-TEST_F_TIMEOUT(fail_nth, probe, 1200)
+TEST_F_TIMEOUT(fail_nth, probe, 7000)
 {
 	const unsigned int stride = getenv("FERRY_EVERY_NTH") ? 1 : 13;
 	struct state *s = &self->s;
