@@ -29,26 +29,24 @@ check() {
 # shown in the order in which it was started. A job is a process group, and
 # none outlives this script.
 declare -A job_of=()	# PIDs of those that run
-job_name=() job_cpus=() job_status=()
-jobs_dir='' jobs_started=0 jobs_shown=0 cpus_busy=0
+job_name=() job_status=()
+jobs_dir='' jobs_started=0 jobs_shown=0
 # A guest of 1 GiB needs that and a little more, in which its emulator works.
 cpus=$(awk -v n="$jobs" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
 
-# spawn [--cpus N] CMD...: a job, as soon as there is a processor for it.
+# spawn CMD...: a job, as soon as there is a processor for it.
 spawn() {
-	local need=1 n=$jobs_started
-	if [ "$1" = --cpus ]; then need=$2; shift 2; fi
+	local n=$jobs_started
 	if [ -z "$jobs_dir" ]; then
 		mkdir -p "$build"
 		jobs_dir=$(mktemp -d "$build/jobs.XXXXXX")
 		trap stop_jobs EXIT
 	fi
-	while ((cpus_busy > 0 && cpus_busy + need > cpus)); do end_job; done
+	while [ ${#job_of[@]} -ge "$cpus" ]; do end_job; done
 	set -m
 	("$@") >"$jobs_dir/$n" 2>&1 </dev/null &
 	set +m
-	job_of[$!]=$n job_name[n]="${*:1:2}" job_cpus[n]=$need
-	jobs_started=$((n + 1)) cpus_busy=$((cpus_busy + need))
+	job_of[$!]=$n job_name[n]="${*:1:2}" jobs_started=$((n + 1))
 }
 
 # end_job: wait for the end of any job; show what is next in order.
@@ -57,7 +55,7 @@ end_job() {
 	wait -n -p pid "${!job_of[@]}" || status=$?
 	n=${job_of[$pid]}
 	unset "job_of[$pid]"
-	job_status[n]=$status cpus_busy=$((cpus_busy - job_cpus[n]))
+	job_status[n]=$status
 	while [ -n "${job_status[jobs_shown]:-}" ]; do
 		n=$jobs_shown
 		awk -v n="$tap_count" '/^(not )?ok [0-9]+ / { sub(/ok [0-9]+/, "ok " ++n) } { print }' "$jobs_dir/$n"
