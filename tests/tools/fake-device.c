@@ -9,6 +9,7 @@
  *	max_len=N, max_buffers=N, max_order=N, ops=MASK, user_mask=MASK,
  *	busy_mask=MASK	what INFO says, and what holds
  *	queue_errno=N, buf_errno=N, submit_errno=N	what these calls fail with
+ *	free_errno=N	what BUF_FREE says when it has freed a buffer
  *	flip=N		the result of operation N is wrong
  *	spoil=N		operation N writes a wrong last byte
  *	status=S, at=N	operation N completes with status S
@@ -40,6 +41,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg);
 static struct {
 	uint64_t lag, partial, max_len, max_buffers, max_order, ops;
 	uint64_t user_mask, busy_mask, queue_errno, buf_errno, submit_errno;
+	uint64_t free_errno;
 	uint64_t flip, spoil, status, at;
 } knob = {
 	.lag = 2, .partial = NONE, .max_len = 16 << 20, .max_buffers = 64,
@@ -56,7 +58,8 @@ static const struct {
 	{ "max_order", &knob.max_order }, { "ops", &knob.ops },
 	{ "user_mask", &knob.user_mask }, { "busy_mask", &knob.busy_mask },
 	{ "queue_errno", &knob.queue_errno }, { "buf_errno", &knob.buf_errno },
-	{ "submit_errno", &knob.submit_errno }, { "flip", &knob.flip },
+	{ "submit_errno", &knob.submit_errno },
+	{ "free_errno", &knob.free_errno }, { "flip", &knob.flip },
 	{ "spoil", &knob.spoil }, { "status", &knob.status },
 	{ "at", &knob.at },
 };
@@ -266,7 +269,7 @@ static int buf_free(const struct ferry_buf_free *arg)
 		return ENOENT;
 	munmap(buffers[arg->buffer].data, buffers[arg->buffer].length);
 	buffers[arg->buffer].data = NULL;
-	return 0;
+	return (int)knob.free_errno;
 }
 
 static int queue_create(struct ferry_queue_create *arg)

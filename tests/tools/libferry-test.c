@@ -247,11 +247,27 @@ static void test_buffers(void)
 	       "buffer: an entry names it by handle and offset");
 	result(ferry_buf_alloc(dev, 1, 0, &other) == -ENOSPC && !other,
 	       "buffer: one too many is ENOSPC");
-	ferry_buf_free(buf);
-	ferry_buf_free(NULL);
+	result(!ferry_buf_free(buf) && !ferry_buf_free(NULL),
+	       "buffer: freed, and no buffer is let pass");
 	result(!ferry_buf_alloc(dev, 1, 0, &other),
 	       "buffer: what was freed can be allocated again");
 	ferry_buf_free(other);
+	ferry_close(dev);
+}
+
+/* What the leak checker finds would not be gone. */
+static void test_buffer_kept_by_device(void)
+{
+	struct ferry_buf *buf = NULL;
+	struct ferry *dev;
+
+	if (ferry_open("fake:free_errno=5", &dev)) {
+		result(0, "open: the fake device opens");
+		return;
+	}
+	result(!ferry_buf_alloc(dev, 1, 0, &buf) && !ferry_buf_map(buf) &&
+	       ferry_buf_free(buf) == -EIO,
+	       "buffer: one that the device keeps is EIO, and gone");
 	ferry_close(dev);
 }
 
@@ -263,6 +279,7 @@ int main(void)
 	test_prep();
 	test_queue();
 	test_buffers();
+	test_buffer_kept_by_device();
 	printf("1..%d\n", count);
 	return failed;
 }

@@ -50,16 +50,17 @@ int ferry_buf_map(struct ferry_buf *buf)
 	return 0;
 }
 
-void ferry_buf_free(struct ferry_buf *buf)
+int ferry_buf_free(struct ferry_buf *buf)
 {
 	struct ferry_buf_free arg = { .size = sizeof(arg) };
+	int err;
 
 	if (!buf)
-		return;
+		return 0;
 	if (buf->addr)
 		munmap(buf->addr, buf->length);
-	/* If it fails, the device is gone, or broken and the memory with it. */
 	arg.buffer = buf->handle;
-	ferry_ioctl(buf->dev, FERRY_IOC_BUF_FREE, &arg);
+	err = ferry_ioctl(buf->dev, FERRY_IOC_BUF_FREE, &arg);
 	free(buf);
+	return err;
 }

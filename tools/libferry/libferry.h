@@ -237,10 +237,14 @@ int ferry_buf_map(struct ferry_buf *buf);
  * ferry_buf_free() - unmap a buffer and give it back
  * @buf: buffer; or NULL
  *
- * When it returns, the device no longer touches the memory. Operations that
- * did have completed with FERRY_ERR_WINDOW_REVOKED.
+ * The device no longer touches the memory. Operations that did have completed
+ * with FERRY_ERR_WINDOW_REVOKED. @buf is gone whatever this returns.
+ *
+ * Return: 0; -EIO if the device did not let go of the memory, and did not reset
+ * either: the kernel keeps it from everybody, and the queues that used it are
+ * dead; -ENODEV if the device is gone, and with it what it had.
  */
-void ferry_buf_free(struct ferry_buf *buf);
+int ferry_buf_free(struct ferry_buf *buf);
 
 /**
  * ferry_buf_ref() - how an entry names a place in a buffer
