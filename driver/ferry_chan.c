@@ -41,10 +41,15 @@ static u32 ferry_chan_state(u32 status)
 	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
 }
 
-/* Its owner holds it powered, so this is what a failed resume has left. */
+/*
+ * Its owner holds it powered, so this is what a failed resume has left. Another
+ * try that is under way may not have got to the clock yet.
+ */
 static bool ferry_chan_is_off(struct ferry_chan *chan)
 {
-	return pm_runtime_status_suspended(chan->fdev->parent);
+	struct device *parent = chan->fdev->parent;
+
+	return pm_runtime_status_suspended(parent) || !pm_runtime_active(parent);
 }
 
 /* Stop at once, forget everything. 0: it touches no memory any more. */
