@@ -2,7 +2,8 @@
 /*
  * Ferry DMA controller: objects of the driver and what they offer each other.
  *
- * Calls go down this list, completions come up through ferry_chan.notify:
+ * Calls go down this list, but for ferry_power_hold() and ferry_put_arg();
+ * completions come up through ferry_chan_config.notify:
  *
  *	main     the device: resources, reset
  *	power    clock, reset line, suspend
@@ -245,7 +246,8 @@ struct ferry_irq {
  * @claimed: channels in use; a bit is set by whoever claims
  * @chans: channels, caps.channels of them
  * @srcu: held by every call of user space; see ferry_dev_enter()
- * @unplugged: the device is gone; set once, then @srcu is synchronised
+ * @unplugged: the device is gone, or the machine goes down; never cleared.
+ *	Unbinding synchronises @srcu then
  * @files_lock: protects @files, and files against closing and unplugging at once
  * @files: list of struct ferry_file
  * @bufs_lock: protects @bufs and the memory of the buffers on it
