@@ -43,7 +43,7 @@ struct ferry_queue;
  * @dev: device it belongs to
  * @addr: where it is mapped; NULL before ferry_buf_map()
  * @length: bytes, whole pages
- * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map a part of it
+ * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map less than all of it
  * @handle: the window in FERRY_ADDR()
  * @flags: FERRY_BUF_* it was allocated with
  */
@@ -103,7 +103,7 @@ int ferry_get_info(struct ferry *dev, struct ferry_info *info);
  *
  * Return: 0; -EINVAL if @entries is 0 or more than the device can do, or for
  * @weight; -ENOSPC if every user channel is claimed or this user's share is
- * used up; -ENOMEM; -ENODEV.
+ * used up; -EIO if the device does not start; -ENOMEM; -ENODEV.
  */
 int ferry_queue_create(struct ferry *dev, unsigned int entries,
 		       unsigned int weight, struct ferry_queue **queue);
@@ -205,7 +205,7 @@ int ferry_queue_flush(struct ferry_queue *queue, int64_t timeout_ns);
  * The dropped entries complete with FERRY_ERR_CANCELLED and the true count of
  * bytes; the queue goes on.
  *
- * Return: 0, -EIO or -ENODEV.
+ * Return: 0, -EINTR, -EIO or -ENODEV.
  */
 int ferry_queue_cancel(struct ferry_queue *queue);
 

@@ -30,8 +30,8 @@
  * E2BIG       @size is too large, or what lies behind is not zero
  * EINTR       a signal came before anything was done
  * ENODEV      the device is gone
- * EIO         the queue is dead: the device halted it (the kernel log and the
- *             channel's sysfs directory say why); destroy it
+ * EIO         the queue is dead: the device halted it or did not answer (the
+ *             kernel log and the channel's sysfs directory say why); destroy it
  * ENOTTY      no such ioctl
  */
 #ifndef _UAPI_LINUX_FERRY_H
