@@ -432,7 +432,7 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row);
 int ferry_chan_suspend(struct ferry_chan *chan);
 void ferry_chan_resume(struct ferry_chan *chan);
 void ferry_chan_recover(struct work_struct *work);
-void ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
+bool ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
 int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32 *usecs);
 
 /* ferry_irq.c */

@@ -60,10 +60,9 @@ static int ferry_chan_reset(struct ferry_chan *chan)
 
 	lockdep_assert_held(&chan->cmd_lock);
 
-	if (ferry_chan_is_off(chan)) {
-		chan->broken = false;
-		return 0;
-	}
+	/* What did not let go before may go on when it is clocked again. */
+	if (ferry_chan_is_off(chan))
+		return chan->broken ? -EIO : 0;
 	/* Should the reset fail, nobody would answer its interrupts any more. */
 	writel(0, chan->regs + FERRY_CHAN_IRQ_ENABLE);
 	writel(FERRY_CHAN_CMD_RESET, chan->regs + FERRY_CHAN_CMD);
@@ -304,22 +303,26 @@ void ferry_chan_recover(struct work_struct *work)
  * @chan: channel, released by its owner; the recover work is off
  * @quiet: a global reset succeeded, so the device touches nothing any more
  *
- * If not even that helped, the memory is lost on purpose: better than handing
- * it to somebody while the device writes to it.
+ * If not even that helped, or the device has no power to be reset, the memory
+ * is lost on purpose: better than handing it to somebody while the device writes
+ * to it.
+ *
+ * Return: true if the channel touches no memory any more.
  */
-void ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
+bool ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
 {
 	if (!chan->broken)
-		return;
+		return true;
 	if (!quiet) {
 		/* The platform device stays, and may have another driver. */
 		pm_runtime_put_noidle(chan->fdev->parent);
 		dev_err(&chan->fdev->dev, "channel %u: lost the memory that it may still write to\n",
 			chan->nr);
-		return;
+		return false;
 	}
 	chan->broken = false;
 	ferry_chan_free(chan);
+	return true;
 }
 
 /**
@@ -427,11 +430,11 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
 	int err;
 
 	mutex_lock(&chan->cmd_lock);
-	err = 0;
-	if (ferry_chan_is_off(chan))
-		goto out_unlock;
 	err = -ETIMEDOUT;
 	if (chan->broken)
+		goto out_unlock;
+	err = 0;
+	if (ferry_chan_is_off(chan))
 		goto out_unlock;
 	writel(row, regs + FERRY_CHAN_WIN_INVALIDATE);
 	err = readl_poll_timeout(regs + FERRY_CHAN_STATUS, status,

@@ -251,6 +251,7 @@ static int ferry_get_memory(struct ferry_dev *fdev)
 /* Take everything away from user space, and from the device. */
 static void ferry_unplug(struct ferry_dev *fdev, bool powered)
 {
+	bool broken = false;
 	bool quiet;
 	u32 nr;
 
@@ -258,10 +259,10 @@ static void ferry_unplug(struct ferry_dev *fdev, bool powered)
 	ferry_cdev_unplug(fdev);
 	cancel_delayed_work_sync(&fdev->recover);
 	/* The last word: whatever was broken lets go now, or never. */
-	quiet = !powered || !ferry_dev_reset(fdev);
+	quiet = powered && !ferry_dev_reset(fdev);
 	for (nr = 0; nr < fdev->caps.channels; nr++)
-		ferry_chan_unplug(&fdev->chans[nr], quiet);
-	ferry_buf_unplug(fdev, quiet);
+		broken |= !ferry_chan_unplug(&fdev->chans[nr], quiet);
+	ferry_buf_unplug(fdev, !broken);
 }
 
 static int ferry_probe(struct platform_device *pdev)
@@ -350,7 +351,7 @@ static void ferry_remove(struct platform_device *pdev)
 	struct device *dev = &pdev->dev;
 	bool powered;
 
-	/* If it can't be powered, nothing runs that would have to be stopped. */
+	/* If it can't be powered, only what was broken before could still run. */
 	powered = !ferry_power_hold(fdev);
 	if (!powered)
 		pm_runtime_get_noresume(dev);
