@@ -18,7 +18,7 @@ help:
 	@echo '  make guest-test     selftests in the distribution'\''s kernel'
 	@echo '  make debug-test     KUnit, selftests and cycles in a kernel full of checkers'
 	@echo '  make bench          instructions per operation, exact, and throughput as ratios'
-	@echo 'make soak             what takes hours'
+	@echo 'make soak             a thousand cycles, and every allocation of a probe failing: half an hour'
 	@echo 'make clean            remove what was built here; the cache of downloads and builds stays'
 	@echo
 	@echo 'QEMU=, KERNEL= and KDIR= override the emulator, the kernel image and its build directory;'
