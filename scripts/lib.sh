@@ -8,6 +8,8 @@ cache=${FERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ferry}
 me=${0##*/}
 jobs=$(nproc)
 export LC_ALL=C.UTF-8
+# A make -j above is not what the makes here are part of: they have jobs of their own.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # The compiler prefix that makes arm64 programs on this host.
 if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
