@@ -13,6 +13,7 @@
 #define FERRY_DB_PAGE_SIZE		0x10000	/* one page per channel */
 #define FERRY_MAX_CHANNELS		64
 #define FERRY_MAX_LINES			32
+#define FERRY_MAX_PORTS			32
 
 /* Global registers */
 #define FERRY_ID			0x000
@@ -47,6 +48,7 @@
 #define   FERRY_CAP_FEATURES_LIST	0x00000002
 #define FERRY_TIME_LO			0x030
 #define FERRY_TIME_HI			0x034
+#define FERRY_CAP_FIFO			0x038
 #define FERRY_CTRL			0x040
 #define   FERRY_CTRL_RESET		0x00000001
 #define FERRY_STATUS			0x044
@@ -57,6 +59,35 @@
 /* Interrupt lines */
 #define FERRY_IRQ_PENDING_LO(line)	(0x100 + 8 * (line))
 #define FERRY_IRQ_PENDING_HI(line)	(0x104 + 8 * (line))
+
+/* Ports: offsets in a block of FERRY_PORT_STRIDE at FERRY_PORT_BASE */
+#define FERRY_PORT_BASE			0x1000
+#define FERRY_PORT_STRIDE		0x100
+#define FERRY_PORT(port)		(FERRY_PORT_BASE + FERRY_PORT_STRIDE * (port))
+#define FERRY_PORT_CMD			0x00
+#define   FERRY_PORT_CMD_FLUSH_TX	0x00000001
+#define   FERRY_PORT_CMD_FLUSH_RX	0x00000002
+#define FERRY_PORT_STATUS		0x04
+#define   FERRY_PORT_STATUS_CONNECTED	0x00000001
+#define   FERRY_PORT_STATUS_LOOPBACK	0x00000002
+#define   FERRY_PORT_STATUS_PACKETS	0x00000004
+#define   FERRY_PORT_STATUS_HUP		0x00000008
+#define FERRY_PORT_CHANNELS		0x08
+#define   FERRY_PORT_CHANNELS_TX	0x000000ff
+#define   FERRY_PORT_CHANNELS_RX	0x0000ff00
+#define FERRY_PORT_IDLE			0x0c
+#define   FERRY_PORT_IDLE_TIME_US	0x000fffff
+#define   FERRY_PORT_IDLE_NEVER		0x80000000
+#define FERRY_PORT_TX_LEVEL		0x10
+#define FERRY_PORT_RX_LEVEL		0x14
+#define FERRY_PORT_TX_BYTES_LO		0x18
+#define FERRY_PORT_TX_BYTES_HI		0x1c
+#define FERRY_PORT_RX_BYTES_LO		0x20
+#define FERRY_PORT_RX_BYTES_HI		0x24
+#define FERRY_PORT_TX_PACKETS		0x28
+#define FERRY_PORT_RX_PACKETS		0x2c
+#define FERRY_PORT_HANGUPS		0x30
+#define FERRY_PORT_TX_DROPPED		0x34
 
 /* Channels: offsets in a block of FERRY_CHAN_STRIDE at FERRY_CHAN_BASE */
 #define FERRY_CHAN_BASE			0x4000
@@ -100,6 +131,7 @@
 #define FERRY_CHAN_IRQ_ENABLE		0x44
 #define   FERRY_CHAN_IRQ_CQ		0x00000001
 #define   FERRY_CHAN_IRQ_ERROR		0x00000002
+#define   FERRY_CHAN_IRQ_PORT		0x00000004	/* an RX channel's only */
 #define FERRY_CHAN_WIN_INVALIDATE	0x48
 #define   FERRY_CHAN_WIN_INVALIDATE_ROW	0x0000ffff
 #define   FERRY_CHAN_WIN_INVALIDATE_ALL	0x80000000
@@ -139,6 +171,11 @@
 #define FERRY_LIST_ENTRIES		512
 #define FERRY_LIST_BYTES		4096
 #define FERRY_LIST_MAX_PAGES		(FERRY_LIST_ENTRIES * FERRY_LIST_ENTRIES)
+
+/* Frames on the backend of a port: a little-endian word and its bytes */
+#define FERRY_FRAME_SIZE		4
+#define   FERRY_FRAME_BYTES		0x7fffffff
+#define   FERRY_FRAME_MORE		0x80000000
 
 /* A quantum may exceed its cost units by at most this many bytes */
 #define FERRY_CHUNK			16384

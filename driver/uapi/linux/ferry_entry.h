@@ -28,6 +28,9 @@
 #define FERRY_SQE_DST			16
 #define FERRY_SQE_ARG			24
 
+/* Flags of a submission entry */
+#define FERRY_SQE_EOP			0x01	/* SEND */
+
 #define FERRY_CQE_SIZE			16
 #define FERRY_CQE_RESULT		0
 #define FERRY_CQE_LEN			4
@@ -39,6 +42,7 @@
 #define FERRY_CQE_MISMATCH		0x0001
 #define FERRY_CQE_EOP			0x0002
 #define FERRY_CQE_IDLE			0x0004
+#define FERRY_CQE_HUP			0x0008
 
 /* Addresses: window in the upper 16 bits, offset in the lower 48 */
 #define FERRY_ADDR_WINDOW_SHIFT		48
