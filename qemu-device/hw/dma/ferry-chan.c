@@ -146,7 +146,9 @@ static uint32_t ferry_chan_status(FerryChannel *c)
     return ferry_put(c->state, FERRY_CHAN_STATUS_STATE) |
            (c->armed ? FERRY_CHAN_STATUS_ARMED : 0) |
            (c->cmd_ns[FERRY_CMD_INVALIDATE] != FERRY_NONE
-            ? FERRY_CHAN_STATUS_INVAL_BUSY : 0);
+            ? FERRY_CHAN_STATUS_INVAL_BUSY : 0) |
+           (qatomic_read(&c->op.stalled) && c->state == FERRY_STATE_RUNNING
+            ? FERRY_CHAN_STATUS_STALLED : 0);
 }
 
 bool ferry_chan_read(FerryChannel *c, uint32_t reg, uint32_t *value)
@@ -313,7 +315,8 @@ void ferry_chan_write(FerryChannel *c, uint32_t reg, uint32_t value)
         ferry_irq_assert(c);
         break;
     case FERRY_CHAN_IRQ_ENABLE:
-        c->irq_enable = value & (FERRY_CHAN_IRQ_CQ | FERRY_CHAN_IRQ_ERROR);
+        c->irq_enable = value & (FERRY_CHAN_IRQ_CQ | FERRY_CHAN_IRQ_ERROR |
+                                 (c->rx ? FERRY_CHAN_IRQ_PORT : 0));
         ferry_irq_assert(c);
         break;
     case FERRY_CHAN_WIN_INVALIDATE:

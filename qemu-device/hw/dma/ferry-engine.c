@@ -15,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/lockable.h"
+#include "qemu/main-loop.h"
 #include "qemu/units.h"
 #include "ferry-internal.h"
 #include "trace.h"
@@ -71,6 +72,9 @@ static void ferry_engine_notify(FerryChannel *c)
  */
 static void ferry_engine_settle(FerryChannel *c)
 {
+    if (c->port) {
+        ferry_port_settle(c);
+    }
     /* Pairs with ferry_chan_arm(): we see the arm or it our HEAD. */
     smp_mb();
     ferry_engine_notify(c);
@@ -104,6 +108,7 @@ static void ferry_engine_complete(FerryChannel *c, FerryResult *r)
     FerryPiece piece;
 
     c->op.active = false;
+    qatomic_set(&c->op.stalled, false);
     trace_ferry_complete(c->index, index, r->why.code, c->op.done, r->result);
     if (!ferry_dma_map(c, bus, FERRY_CQE_SIZE, FERRY_ACCESS_CQ, &piece) ||
         piece.len < FERRY_CQE_SIZE) {
@@ -150,12 +155,12 @@ static bool ferry_engine_check(FerryChannel *c, const uint8_t *sqe,
     const FerryOpInfo *info;
 
     why->addr = 0;
-    if (op->code >= 32 || !(FERRY_MODEL_OPS & BIT(op->code))) {
+    if (!ferry_chan_has_op(c, op->code)) {
         why->code = FERRY_ERR_BAD_OP;
         return false;
     }
     info = &ferry_op_info[op->code];
-    if (sqe[FERRY_SQE_FLAGS] || lduw_le_p(sqe + FERRY_SQE_RESERVED) ||
+    if ((op->flags & ~info->flags) || lduw_le_p(sqe + FERRY_SQE_RESERVED) ||
         (info->crc && op->arg >> 32)) {
         why->code = FERRY_ERR_BAD_FIELD;
         return false;
@@ -189,6 +194,7 @@ static bool ferry_engine_begin(FerryChannel *c)
     c->ferry->quantum_left -= FERRY_COST_ENTRY;
 
     op->code = sqe[FERRY_SQE_OP];
+    op->flags = sqe[FERRY_SQE_FLAGS];
     op->len = ldl_le_p(sqe + FERRY_SQE_LEN);
     op->src = ldq_le_p(sqe + FERRY_SQE_SRC);
     op->dst = ldq_le_p(sqe + FERRY_SQE_DST);
@@ -225,6 +231,8 @@ static bool ferry_engine_run(FerryChannel *c)
             break;
         case FERRY_STEP_WAIT:
             return false;
+        case FERRY_STEP_STALL:
+            return true;
         case FERRY_STEP_DONE:
             ferry_engine_complete(c, &r);
             break;
@@ -235,7 +243,8 @@ static bool ferry_engine_run(FerryChannel *c)
 
 static bool ferry_engine_has_work(FerryChannel *c, int64_t now)
 {
-    return ferry_chan_has_work(c) && !c->op.hung && c->eligible_ns <= now;
+    return ferry_chan_has_work(c) && !c->op.hung && c->eligible_ns <= now &&
+           (!c->op.stalled || ferry_port_ready(c));
 }
 
 /* Whose turn it is: the one before goes on while it has quanta and work. */
@@ -281,7 +290,7 @@ bool ferry_engine_quantum(FerryState *s, int64_t now)
     if (ferry_engine_run(c)) {
         ferry_engine_settle(c);
         s->in_quantum = false;
-        if (!ferry_chan_has_work(c)) {
+        if (!ferry_engine_has_work(c, now)) {
             s->turn_left = 0;
         }
     }
@@ -301,6 +310,7 @@ static void ferry_engine_cancel(FerryChannel *c, uint8_t code, uint64_t addr)
         ferry_engine_settle(c);
     } else {
         c->op.active = false;
+        qatomic_set(&c->op.stalled, false);
     }
 }
 
@@ -313,7 +323,8 @@ static void ferry_engine_invalidate(FerryChannel *c, uint32_t inval)
                    ((inval & FERRY_CHAN_WIN_INVALIDATE_ALL) ||
                     c->op.src >> FERRY_ADDR_WINDOW_SHIFT == window);
 
-        ferry_engine_cancel(c, FERRY_ERR_WINDOW_REVOKED,
+        ferry_engine_cancel(c, c->op.stalled ? FERRY_ERR_CANCELLED
+                                             : FERRY_ERR_WINDOW_REVOKED,
                             src ? c->op.src : c->op.dst);
     }
     WITH_QEMU_LOCK_GUARD(&c->ferry->lock) {
@@ -382,7 +393,10 @@ void ferry_engine_commands(FerryState *s, int64_t now)
         }
     }
     if (reset) {
-        ferry_reset(s);
+        /* It concerns the backends, too, and is for who gave it to do. */
+        if (bql_locked()) {
+            ferry_reset(s);
+        }
         return;
     }
     if (!commanded) {

@@ -28,6 +28,7 @@
 #define HW_DMA_FERRY_INTERNAL_H
 
 #include "exec/memory.h"
+#include "ferry-port.h"
 #include "hw/dma/ferry.h"
 #include "hw/dma/ferry_entry.h"
 #include "hw/dma/ferry_regs.h"
@@ -37,7 +38,8 @@
 #include "system/iothread.h"
 
 /* What the capabilities say of this model */
-#define FERRY_MODEL_VERSION     0x00010000
+#define FERRY_MODEL_VERSION     0x00010001
+#define FERRY_PORT_OPS          (BIT(FERRY_OP_SEND) | BIT(FERRY_OP_RECV))
 #define FERRY_MODEL_OPS         (BIT(FERRY_OP_NOP) | BIT(FERRY_OP_COPY) | \
                                  BIT(FERRY_OP_FILL) | BIT(FERRY_OP_CRC32C) | \
                                  BIT(FERRY_OP_COPY_CRC32C) | \
@@ -151,7 +153,9 @@ typedef struct FerryFailure {
 typedef struct FerryOp {
     bool active;
     bool hung;                  /* by an injected fault */
+    bool stalled;               /* waits for its port; read by all */
     uint8_t code;
+    uint8_t flags;
     uint32_t len;
     uint32_t done;
     uint32_t paid;              /* bytes whose time has been spent */
@@ -161,9 +165,11 @@ typedef struct FerryOp {
     uint64_t arg;
 } FerryOp;
 
-typedef struct FerryChannel {
+struct FerryChannel {
     FerryState *ferry;
     unsigned index;
+    FerryPort *port;            /* const; that it is a channel of, or NULL */
+    bool rx;                    /* const; and which one */
 
     /* Configuration: lock, written in IDLE only and so stable elsewhere */
     uint32_t config;
@@ -214,7 +220,7 @@ typedef struct FerryChannel {
     FerryRow row[FERRY_ROWS];
     FerryLeaf leaf[FERRY_LEAVES];
     unsigned next_leaf;
-} FerryChannel;
+};
 
 /* An injected fault, see ferry-fault.c */
 typedef struct FerryFault {
@@ -231,6 +237,7 @@ struct FerryState {
 
     /* Properties: const */
     uint32_t channels;
+    uint32_t ports;
     uint32_t num_irqs;
     uint32_t windows;
     uint8_t addr_width;
@@ -280,6 +287,9 @@ struct FerryState {
     bool quiesced;              /* BQL, read by all */
     bool commanding;            /* BQL, read by all: wants the engine_lock */
 
+    FerryPort port[FERRY_MAX_PORTS];
+    VMChangeStateEntry *port_vmstate;
+
     FerryFault fault[FERRY_FAULTS];     /* lock */
     uint32_t faults;            /* lock, read by all */
 };
@@ -293,6 +303,15 @@ static inline bool ferry_chan_has_work(FerryChannel *c)
 {
     return qatomic_load_acquire(&c->state) == FERRY_STATE_RUNNING &&
            qatomic_load_acquire(&c->tail) != c->head;
+}
+
+/* Whether the channel executes the operation */
+static inline bool ferry_chan_has_op(FerryChannel *c, uint8_t code)
+{
+    if (code == FERRY_OP_SEND || code == FERRY_OP_RECV) {
+        return c->port && c->rx == (code == FERRY_OP_RECV);
+    }
+    return code < 32 && (FERRY_MODEL_OPS & BIT(code));
 }
 
 /* Whether the range is within the width of a bus address */
@@ -310,6 +329,7 @@ void ferry_reset(FerryState *s);
 /* ferry-vmstate.c: migration */
 extern const VMStateDescription vmstate_ferry;
 extern const VMStateDescription vmstate_ferry_fault;
+extern const VMStateDescription vmstate_ferry_ports;
 int ferry_reject(FerryState *s);
 
 /* ferry-regs.c: the apertures and the global registers */
@@ -326,6 +346,7 @@ void ferry_irq_init(FerryState *s);
 void ferry_irq_exit(FerryState *s);
 bool ferry_irq_eval(FerryChannel *c);
 void ferry_irq_assert(FerryChannel *c);
+void ferry_irq_port(FerryChannel *c);
 void ferry_irq_latch(FerryChannel *c, uint32_t code, uint32_t index,
                      uint64_t addr);
 void ferry_irq_halt(FerryChannel *c, uint32_t code, uint32_t index,
@@ -345,6 +366,7 @@ void ferry_engine_wake(FerryState *s);
 typedef struct FerryOpInfo {
     uint32_t src_perm;          /* FERRY_ROW_FLAGS_*, 0: src is not used */
     uint32_t dst_perm;
+    uint8_t flags;              /* that an entry may have */
     bool crc;
 } FerryOpInfo;
 
@@ -357,6 +379,7 @@ typedef struct FerryResult {
 typedef enum FerryStep {
     FERRY_STEP_AGAIN,           /* there is more to do */
     FERRY_STEP_WAIT,            /* its time has to pass first */
+    FERRY_STEP_STALL,           /* it waits for its port */
     FERRY_STEP_DONE,            /* the result says how */
 } FerryStep;
 
@@ -395,6 +418,8 @@ bool ferry_iothread_init(FerryState *s, Error **errp);
 void ferry_iothread_exit(FerryState *s);
 void ferry_iothread_wake(FerryState *s);
 void ferry_iothread_command(FerryState *s);
+void ferry_iothread_pause(FerryState *s);
+void ferry_iothread_unpause(FerryState *s);
 void ferry_iothread_quiesce(FerryState *s);
 void ferry_iothread_resume(FerryState *s);
 

@@ -56,6 +56,24 @@ void ferry_iothread_wake(FerryState *s)
     qemu_bh_schedule(s->engine_bh);
 }
 
+/* With the BQL: the engine is at rest in between. */
+void ferry_iothread_pause(FerryState *s)
+{
+    if (s->iothread) {
+        qatomic_set(&s->commanding, true);
+        qemu_mutex_lock(&s->engine_lock);
+    }
+}
+
+void ferry_iothread_unpause(FerryState *s)
+{
+    if (s->iothread) {
+        qemu_mutex_unlock(&s->engine_lock);
+        qatomic_set(&s->commanding, false);
+        ferry_iothread_wake(s);
+    }
+}
+
 /*
  * Carry out what the engine was commanded, at most a quantum from now.
  * Otherwise the bounds of CAP_TIME would depend on when the host runs the
@@ -72,12 +90,9 @@ void ferry_iothread_command(FerryState *s)
         commanded = s->commanded || s->reset_ns != FERRY_NONE;
     }
     if (commanded) {
-        qatomic_set(&s->commanding, true);
-        WITH_QEMU_LOCK_GUARD(&s->engine_lock) {
-            ferry_engine_commands(s, FERRY_NOW);
-        }
-        qatomic_set(&s->commanding, false);
-        ferry_iothread_wake(s);
+        ferry_iothread_pause(s);
+        ferry_engine_commands(s, FERRY_NOW);
+        ferry_iothread_unpause(s);
     }
 }
 
@@ -99,6 +114,8 @@ static void ferry_iothread_start(FerryState *s)
 {
     qatomic_store_release(&s->quiesced, false);
     qemu_bh_schedule(s->engine_bh);
+    /* What was commanded while it was at rest */
+    ferry_iothread_command(s);
 }
 
 /* After a reset: if the machine is stopped, it goes on with that. */

@@ -85,6 +85,14 @@ static void ferry_irq_set(FerryChannel *c, uint32_t bit)
     ferry_irq_assert(c);
 }
 
+/* CONNECTED of the channel's port has changed. */
+void ferry_irq_port(FerryChannel *c)
+{
+    if (c->ferry->ready && c->state != FERRY_STATE_RESETTING) {
+        ferry_irq_set(c, FERRY_CHAN_IRQ_PORT);
+    }
+}
+
 /* Raise the interrupt that CQ_ARM asked for, if it is time: whether it was. */
 bool ferry_irq_eval(FerryChannel *c)
 {

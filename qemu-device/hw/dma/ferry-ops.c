@@ -16,6 +16,7 @@
 #include "qemu/bswap.h"
 #include "ferry-crc32c.h"
 #include "ferry-internal.h"
+#include "trace.h"
 
 /* The least page, and so what is contiguous in every window and on the bus */
 #define FERRY_BACK_BYTES        4096
@@ -31,6 +32,9 @@ const FerryOpInfo ferry_op_info[] = {
                                .crc = true },
     [FERRY_OP_COMPARE] = { .src_perm = FERRY_ROW_FLAGS_READ,
                            .dst_perm = FERRY_ROW_FLAGS_READ },
+    [FERRY_OP_SEND] = { .src_perm = FERRY_ROW_FLAGS_READ,
+                        .flags = FERRY_SQE_EOP },
+    [FERRY_OP_RECV] = { .dst_perm = FERRY_ROW_FLAGS_WRITE },
 };
 
 /* Whether it has to run from the end, for dst to get what src held before */
@@ -213,6 +217,13 @@ static bool ferry_op_piece(FerryChannel *c, FerryResult *r)
         memmove(dst.host, src.host, len);
         ferry_dma_dirty(&dst, len);
         break;
+    case FERRY_OP_SEND:
+        ferry_port_put(c->port, src.host, len);
+        break;
+    case FERRY_OP_RECV:
+        ferry_port_take(c->port, dst.host, len);
+        ferry_dma_dirty(&dst, len);
+        break;
     }
     ferry_op_advance(c, len);
     return true;
@@ -222,24 +233,27 @@ void ferry_op_begin(FerryChannel *c)
 {
     c->op.active = true;
     c->op.hung = false;
+    c->op.stalled = false;
     c->op.done = 0;
     c->op.paid = 0;
     c->op.crc = ferry_op_backward(c) ? 0 : c->op.arg;
 }
 
 /*
- * Execute a chunk of the running entry; as many of them as go into the quantum,
+ * Move a chunk of at most @limit bytes; as many chunks as go into the quantum,
  * if none has to wait for its time.
  */
-FerryStep ferry_op_step(FerryChannel *c, FerryResult *r)
+static FerryStep ferry_op_move(FerryChannel *c, uint32_t limit, FerryResult *r)
 {
     FerryState *s = c->ferry;
     FerryOp *op = &c->op;
     uint32_t most = s->bandwidth ? FERRY_CHUNK
                                  : ROUND_UP(s->quantum_left, FERRY_CHUNK);
 
-    if (!op->paid && op->done < op->len) {
-        op->paid = MIN(most, op->len - op->done);
+    /* There can be less than before: a flush takes away what was to move. */
+    op->paid = MIN(op->paid, limit);
+    if (!op->paid && limit) {
+        op->paid = MIN(most, limit);
         if (!ferry_timing_pay(s, op->paid)) {
             return FERRY_STEP_WAIT;
         }
@@ -249,8 +263,96 @@ FerryStep ferry_op_step(FerryChannel *c, FerryResult *r)
             return FERRY_STEP_DONE;
         }
     }
-    if (op->done < op->len) {
-        return FERRY_STEP_AGAIN;
+    return op->done < op->len ? FERRY_STEP_AGAIN : FERRY_STEP_DONE;
+}
+
+static FerryStep ferry_op_stall(FerryChannel *c)
+{
+    c->op.paid = 0;
+    if (!c->op.stalled) {
+        trace_ferry_stall(c->index, c->head, c->op.done);
+        qatomic_set(&c->op.stalled, true);
+    }
+    return FERRY_STEP_STALL;
+}
+
+static FerryStep ferry_op_send(FerryChannel *c, FerryResult *r)
+{
+    FerryOp *op = &c->op;
+    bool end = op->flags & FERRY_SQE_EOP;
+    uint32_t room = ferry_port_room(c->port);
+    FerryStep step;
+
+    if (!room && (op->len || end)) {
+        return ferry_op_stall(c);
+    }
+    qatomic_set(&op->stalled, false);
+    step = ferry_op_move(c, MIN(room, op->len - op->done), r);
+    ferry_port_push(c->port, end && op->done == op->len);
+    return step;
+}
+
+static FerryStep ferry_op_recv(FerryChannel *c, FerryResult *r)
+{
+    FerryOp *op = &c->op;
+    FerryPort *p = c->port;
+    uint32_t avail;
+
+    if (!op->len) {
+        return FERRY_STEP_DONE;
+    }
+    qatomic_set(&p->idle_changed, false);
+    for (;;) {
+        FerryPeek peek = ferry_port_peek(p, &avail);
+        FerryStep step;
+
+        switch (peek) {
+        case FERRY_PEEK_DATA:
+            break;
+        case FERRY_PEEK_EMPTY:
+            if (!op->done || !ferry_port_idle(p)) {
+                return ferry_op_stall(c);
+            }
+            r->flags = FERRY_CQE_IDLE;
+            return FERRY_STEP_DONE;
+        case FERRY_PEEK_END:
+            ferry_port_end(p);
+            r->flags = FERRY_CQE_EOP;
+            return FERRY_STEP_DONE;
+        case FERRY_PEEK_HUP:
+            ferry_port_hup(p);
+            r->flags = FERRY_CQE_HUP;
+            return FERRY_STEP_DONE;
+        case FERRY_PEEK_BUSY:
+            qatomic_set(&op->stalled, false);
+            return FERRY_STEP_AGAIN;
+        }
+        qatomic_set(&op->stalled, false);
+        step = ferry_op_move(c, MIN(avail, op->len - op->done), r);
+        if (op->done == op->len) {
+            r->flags = ferry_port_end(p) ? FERRY_CQE_EOP : 0;
+        }
+        if (step != FERRY_STEP_AGAIN || c->ferry->quantum_left <= 0) {
+            return step;
+        }
+    }
+}
+
+/* Execute what goes into the quantum of the running entry. */
+FerryStep ferry_op_step(FerryChannel *c, FerryResult *r)
+{
+    FerryOp *op = &c->op;
+    FerryStep step;
+
+    if (op->code == FERRY_OP_SEND) {
+        return ferry_op_send(c, r);
+    }
+    if (op->code == FERRY_OP_RECV) {
+        return ferry_op_recv(c, r);
+    }
+    step = ferry_op_move(c, op->len - op->done, r);
+    if (step != FERRY_STEP_DONE || op->done < op->len) {
+        return step;
     }
     if (ferry_op_info[op->code].crc) {
         r->result = ferry_op_backward(c)

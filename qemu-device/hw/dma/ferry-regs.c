@@ -39,10 +39,11 @@ static bool ferry_global_read(FerryState *s, hwaddr offset, uint32_t *value)
         return true;
     case FERRY_CAP_COUNTS:
         *value = ferry_put(s->channels, FERRY_CAP_COUNTS_CHANNELS) |
+                 ferry_put(s->ports, FERRY_CAP_COUNTS_PORTS) |
                  ferry_put(s->num_irqs, FERRY_CAP_COUNTS_LINES);
         return true;
     case FERRY_CAP_OPS:
-        *value = FERRY_MODEL_OPS;
+        *value = FERRY_MODEL_OPS | (s->ports ? FERRY_PORT_OPS : 0);
         return true;
     case FERRY_CAP_ADDR:
         *value = ferry_put(s->addr_width, FERRY_CAP_ADDR_WIDTH) |
@@ -77,6 +78,9 @@ static bool ferry_global_read(FerryState *s, hwaddr offset, uint32_t *value)
     case FERRY_TIME_HI:
         *value = ferry_half(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), hi);
         return true;
+    case FERRY_CAP_FIFO:
+        *value = s->ports ? FERRY_FIFO : 0;
+        return true;
     case FERRY_CTRL:
         *value = 0;
         return true;
@@ -95,12 +99,19 @@ static bool ferry_global_read(FerryState *s, hwaddr offset, uint32_t *value)
     }
 }
 
-/* The line or the channel that a register belongs to, or -1 */
+/* The line, the port or the channel that a register belongs to, or -1 */
 static int ferry_line_at(FerryState *s, hwaddr offset)
 {
     hwaddr line = (offset - FERRY_IRQ_PENDING_LO(0)) / 8;
 
     return offset >= FERRY_IRQ_PENDING_LO(0) && line < s->num_irqs ? line : -1;
+}
+
+static int ferry_port_at(FerryState *s, hwaddr offset)
+{
+    hwaddr port = (offset - FERRY_PORT_BASE) / FERRY_PORT_STRIDE;
+
+    return offset >= FERRY_PORT_BASE && port < s->ports ? port : -1;
 }
 
 static int ferry_chan_at(FerryState *s, hwaddr offset)
@@ -113,11 +124,20 @@ static int ferry_chan_at(FerryState *s, hwaddr offset)
 static bool ferry_read_locked(FerryState *s, hwaddr offset, uint32_t *value)
 {
     int line = ferry_line_at(s, offset);
+    int port = ferry_port_at(s, offset);
     int chan = ferry_chan_at(s, offset);
 
     if (line >= 0) {
         *value = ferry_half(s->asserting & ferry_irq_line_mask(s, line),
                             offset & 4);
+        return true;
+    }
+    if (port >= 0) {
+        if (!ferry_port_read(&s->port[port], offset % FERRY_PORT_STRIDE,
+                             value)) {
+            return false;
+        }
+        *value = s->ready ? *value : 0;
         return true;
     }
     if (chan >= 0) {
@@ -163,6 +183,7 @@ static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
                              unsigned size)
 {
     FerryState *s = opaque;
+    int port = ferry_port_at(s, offset);
     int chan = ferry_chan_at(s, offset);
     uint32_t old;
     bool good = size == 4 && QEMU_IS_ALIGNED(offset, 4);
@@ -183,6 +204,9 @@ static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
     if (!good) {
         ferry_bad_access("write", "ctrl", offset, size);
         return;
+    }
+    if (port >= 0 && s->ready) {
+        ferry_port_write(&s->port[port], offset % FERRY_PORT_STRIDE, value);
     }
     ferry_engine_wake(s);
     ferry_iothread_command(s);

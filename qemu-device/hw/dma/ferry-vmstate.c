@@ -28,12 +28,17 @@ static bool ferry_command_is_valid(int64_t ns)
     return ns == FERRY_STUCK || ferry_time_is_valid(ns);
 }
 
-static bool ferry_op_is_valid(FerryOp *op)
+static bool ferry_op_is_valid(FerryChannel *c)
 {
+    FerryOp *op = &c->op;
+
     if (!op->active) {
-        return true;
+        return !op->stalled;
     }
-    return op->code < 32 && (FERRY_MODEL_OPS & BIT(op->code)) &&
+    return ferry_chan_has_op(c, op->code) &&
+           !(op->flags & ~ferry_op_info[op->code].flags) &&
+           (!op->stalled || op->code == FERRY_OP_SEND ||
+            op->code == FERRY_OP_RECV) &&
            op->len <= (op->code == FERRY_OP_NOP ? 0 : FERRY_MAX_LEN) &&
            op->done <= op->len &&
            op->paid <= MIN(FERRY_QUANTUM, op->len - op->done);
@@ -59,7 +64,7 @@ static bool ferry_chan_is_valid(FerryChannel *c)
         }
     }
     if (c->fetch_pos > c->fetched || c->fetched > FERRY_FETCH ||
-        !ferry_op_is_valid(&c->op) || !c->weight ||
+        !ferry_op_is_valid(c) || !c->weight ||
         c->weight > FERRY_CHAN_WEIGHT_QUANTA ||
         !count || (count > 1 && !(c->coalesce & FERRY_CHAN_COALESCE_TIME_US)) ||
         c->eligible_ns < 0 || !ferry_time_is_valid(c->eligible_ns) ||
@@ -142,8 +147,8 @@ static int ferry_post_load(void *opaque, int version_id)
 
 static const VMStateDescription vmstate_ferry_channel = {
     .name = "ferry/channel",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32(config, FerryChannel),
         VMSTATE_UINT32(wt_count, FerryChannel),
@@ -174,7 +179,9 @@ static const VMStateDescription vmstate_ferry_channel = {
         VMSTATE_UINT64(bytes, FerryChannel),
         VMSTATE_BOOL(op.active, FerryChannel),
         VMSTATE_BOOL(op.hung, FerryChannel),
+        VMSTATE_BOOL(op.stalled, FerryChannel),
         VMSTATE_UINT8(op.code, FerryChannel),
+        VMSTATE_UINT8(op.flags, FerryChannel),
         VMSTATE_UINT32(op.len, FerryChannel),
         VMSTATE_UINT32(op.done, FerryChannel),
         VMSTATE_UINT32(op.paid, FerryChannel),
@@ -191,13 +198,14 @@ static const VMStateDescription vmstate_ferry_channel = {
 
 const VMStateDescription vmstate_ferry = {
     .name = "ferry",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .pre_load = ferry_pre_load,
     .post_load = ferry_post_load,
     .fields = (const VMStateField[]) {
         /* The guest has read the capabilities: they can't change. */
         VMSTATE_UINT32_EQUAL(channels, FerryState, "'channels' differs"),
+        VMSTATE_UINT32_EQUAL(ports, FerryState, "'ports' differs"),
         VMSTATE_UINT32_EQUAL(num_irqs, FerryState, "'num-irqs' differs"),
         VMSTATE_UINT32_EQUAL(windows, FerryState, "'windows' differs"),
         VMSTATE_UINT8_EQUAL(addr_width, FerryState, "'addr-width' differs"),
@@ -217,6 +225,7 @@ const VMStateDescription vmstate_ferry = {
         VMSTATE_END_OF_LIST()
     },
     .subsections = (const VMStateDescription * const []) {
+        &vmstate_ferry_ports,
         &vmstate_ferry_fault,
         NULL
     }

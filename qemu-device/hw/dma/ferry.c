@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The device: properties, reset, migration. The registers are in ferry-regs.c,
+ * The device: properties and reset. The registers are in ferry-regs.c,
  * the engine that does the work in ferry-engine.c.
  */
 
@@ -14,6 +14,7 @@
 #include "qemu/units.h"
 #include "hw/irq.h"
 #include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
 #include "migration/vmstate.h"
 #include "ferry-internal.h"
 #include "trace.h"
@@ -71,13 +72,16 @@ void ferry_chan_reset(FerryChannel *c)
     ferry_irq_update(s);
 }
 
-/* Likewise, and the scheduler */
+/* With the BQL, too: that, the ports and the scheduler */
 void ferry_reset(FerryState *s)
 {
     unsigned i;
 
     for (i = 0; i < s->channels; i++) {
         ferry_chan_reset(&s->chan[i]);
+    }
+    for (i = 0; i < s->ports; i++) {
+        ferry_port_reset(&s->port[i]);
     }
     s->cursor = 0;
     s->turn_left = 0;
@@ -113,6 +117,11 @@ static bool ferry_check_properties(FerryState *s, Error **errp)
 {
     if (s->channels < 1 || s->channels > FERRY_MAX_CHANNELS) {
         error_setg(errp, "'channels' must be 1 to %d", FERRY_MAX_CHANNELS);
+    } else if (s->ports > FERRY_MAX_PORTS) {
+        error_setg(errp, "'ports' must be 0 to %d", FERRY_MAX_PORTS);
+    } else if (s->channels < 2 * s->ports + 1) {
+        error_setg(errp, "%u 'ports' need %u 'channels': each has two, and one "
+                   "is left", s->ports, 2 * s->ports + 1);
     } else if (s->num_irqs > FERRY_MAX_LINES) {
         error_setg(errp, "'num-irqs' must be 0 to %d", FERRY_MAX_LINES);
     } else if (s->addr_width < 32 || s->addr_width > 64) {
@@ -143,7 +152,7 @@ static void ferry_realize(DeviceState *dev, Error **errp)
     SysBusDevice *sbd = SYS_BUS_DEVICE(dev);
     unsigned i;
 
-    if (!ferry_check_properties(s, errp)) {
+    if (!ferry_check_properties(s, errp) || !ferry_port_check(s, errp)) {
         return;
     }
     if (!s->num_irqs) {
@@ -167,7 +176,9 @@ static void ferry_realize(DeviceState *dev, Error **errp)
 
     ferry_irq_init(s);
     ferry_timing_init(s);
+    ferry_port_init(s);
     if (!ferry_iothread_init(s, errp)) {
+        ferry_port_exit(s);
         ferry_timing_exit(s);
         ferry_irq_exit(s);
         g_clear_pointer(&s->chan, g_free);
@@ -185,6 +196,7 @@ static void ferry_unrealize(DeviceState *dev)
     ferry_iothread_quiesce(s);
     ferry_dma_exit(s);
     ferry_iothread_exit(s);
+    ferry_port_exit(s);
     ferry_timing_exit(s);
     ferry_irq_exit(s);
     g_clear_pointer(&s->chan, g_free);
@@ -202,8 +214,14 @@ static void ferry_finalize(Object *obj)
     qemu_mutex_destroy(&FERRY(obj)->lock);
 }
 
+#define FERRY_PROP_PORT(n) \
+    DEFINE_PROP_CHR("port" #n, FerryState, port[n].chr)
+#define FERRY_PROP_FRAMING(n) \
+    DEFINE_PROP_STRING("framing" #n, FerryState, port[n].framing)
+
 static const Property ferry_properties[] = {
     DEFINE_PROP_UINT32("channels", FerryState, channels, 8),
+    DEFINE_PROP_UINT32("ports", FerryState, ports, 0),
     DEFINE_PROP_UINT32("num-irqs", FerryState, num_irqs, 0),
     DEFINE_PROP_UINT8("addr-width", FerryState, addr_width, 48),
     DEFINE_PROP_UINT8("min-ring-order", FerryState, min_order, 2),
@@ -213,6 +231,38 @@ static const Property ferry_properties[] = {
     DEFINE_PROP_SIZE("bandwidth", FerryState, bandwidth, 0),
     DEFINE_PROP_LINK("iothread", FerryState, iothread, TYPE_IOTHREAD,
                      IOThread *),
+    FERRY_PROP_PORT(0), FERRY_PROP_FRAMING(0),
+    FERRY_PROP_PORT(1), FERRY_PROP_FRAMING(1),
+    FERRY_PROP_PORT(2), FERRY_PROP_FRAMING(2),
+    FERRY_PROP_PORT(3), FERRY_PROP_FRAMING(3),
+    FERRY_PROP_PORT(4), FERRY_PROP_FRAMING(4),
+    FERRY_PROP_PORT(5), FERRY_PROP_FRAMING(5),
+    FERRY_PROP_PORT(6), FERRY_PROP_FRAMING(6),
+    FERRY_PROP_PORT(7), FERRY_PROP_FRAMING(7),
+    FERRY_PROP_PORT(8), FERRY_PROP_FRAMING(8),
+    FERRY_PROP_PORT(9), FERRY_PROP_FRAMING(9),
+    FERRY_PROP_PORT(10), FERRY_PROP_FRAMING(10),
+    FERRY_PROP_PORT(11), FERRY_PROP_FRAMING(11),
+    FERRY_PROP_PORT(12), FERRY_PROP_FRAMING(12),
+    FERRY_PROP_PORT(13), FERRY_PROP_FRAMING(13),
+    FERRY_PROP_PORT(14), FERRY_PROP_FRAMING(14),
+    FERRY_PROP_PORT(15), FERRY_PROP_FRAMING(15),
+    FERRY_PROP_PORT(16), FERRY_PROP_FRAMING(16),
+    FERRY_PROP_PORT(17), FERRY_PROP_FRAMING(17),
+    FERRY_PROP_PORT(18), FERRY_PROP_FRAMING(18),
+    FERRY_PROP_PORT(19), FERRY_PROP_FRAMING(19),
+    FERRY_PROP_PORT(20), FERRY_PROP_FRAMING(20),
+    FERRY_PROP_PORT(21), FERRY_PROP_FRAMING(21),
+    FERRY_PROP_PORT(22), FERRY_PROP_FRAMING(22),
+    FERRY_PROP_PORT(23), FERRY_PROP_FRAMING(23),
+    FERRY_PROP_PORT(24), FERRY_PROP_FRAMING(24),
+    FERRY_PROP_PORT(25), FERRY_PROP_FRAMING(25),
+    FERRY_PROP_PORT(26), FERRY_PROP_FRAMING(26),
+    FERRY_PROP_PORT(27), FERRY_PROP_FRAMING(27),
+    FERRY_PROP_PORT(28), FERRY_PROP_FRAMING(28),
+    FERRY_PROP_PORT(29), FERRY_PROP_FRAMING(29),
+    FERRY_PROP_PORT(30), FERRY_PROP_FRAMING(30),
+    FERRY_PROP_PORT(31), FERRY_PROP_FRAMING(31),
 };
 
 static void ferry_class_init(ObjectClass *oc, void *data)

@@ -14,6 +14,11 @@
  *  + sysbus MMIO region 1: "doorbell", 64 KiB for each channel
  *  + sysbus IRQs 0 to num-irqs - 1: channel c uses line c % num-irqs
  *  + QOM property "channels": number of channels, 1 to 64
+ *  + QOM property "ports": number of ports, 0 to 32; each takes two channels
+ *  + QOM properties "port0" to "port31": the character device behind a port;
+ *    one without is in loopback
+ *  + QOM properties "framing0" to "framing31": how packets are carried on it,
+ *    "none" or "len32"
  *  + QOM property "num-irqs": number of interrupt lines, 1 to 32; 0, the
  *    default, is one for each channel but at most 16
  *  + QOM property "addr-width": bits of a bus address, 32 to 64
