@@ -48,80 +48,6 @@ static void set_pace(FerryDev *dev, int64_t bandwidth, int64_t downtime_ms)
                              bandwidth, downtime_ms);
 }
 
-/* The status of a migration, and how often it looked for dirty pages */
-static char *query(FerryDev *dev, int64_t *syncs)
-{
-    QDict *ret = qtest_qmp_assert_success_ref(dev->qts,
-                                              "{ 'execute': 'query-migrate' }");
-    QDict *ram = qdict_get_qdict(ret, "ram");
-    char *status = g_strdup(qdict_get_try_str(ret, "status"));
-
-    if (syncs) {
-        *syncs = ram ? qdict_get_try_int(ram, "dirty-sync-count", 0) : 0;
-    }
-    qobject_unref(ret);
-    return status;
-}
-
-static void wait_completed(FerryDev *dev)
-{
-    for (;;) {
-        g_autofree char *status = query(dev, NULL);
-
-        if (status && !strcmp(status, "completed")) {
-            return;
-        }
-        g_assert_cmpstr(status, !=, "failed");
-        g_usleep(1000);
-    }
-}
-
-static char *stream_name(void)
-{
-    g_autofree char *name = NULL;
-
-    close(g_file_open_tmp("ferry-stream-XXXXXX", &name, NULL));
-    return g_steal_pointer(&name);
-}
-
-static void send_stream(FerryDev *dev, const char *name)
-{
-    g_autofree char *uri = g_strdup_printf("file:%s", name);
-
-    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate',"
-                             "  'arguments': { 'uri': %s } }", uri);
-}
-
-/* A machine that has taken in the stream of the source, and runs */
-static FerryDev *receive(FerryDev *from, FerryEngine engine,
-                         const char *options, const char *name)
-{
-    FerryDev *to = ferry_new(engine, MACHINE " -incoming defer", options);
-    g_autofree char *uri = g_strdup_printf("file:%s", name);
-
-    qtest_clock_set(to->qts, qtest_clock_step(from->qts, 1));
-    qtest_qmp_assert_success(to->qts, "{ 'execute': 'migrate-incoming',"
-                             "  'arguments': { 'uri': %s } }", uri);
-    wait_completed(to);
-    unlink(name);
-    qtest_qmp_assert_success(to->qts, "{ 'execute': 'cont' }");
-    g_assert_cmphex(to->ctrl, ==, from->ctrl);
-    ferry_free(from);
-    return to;
-}
-
-/* Stops the source where it is, and goes on in another machine. */
-static FerryDev *migrate(FerryDev *from, FerryEngine engine,
-                         const char *options)
-{
-    g_autofree char *name = stream_name();
-
-    qtest_qmp_assert_success(from->qts, "{ 'execute': 'stop' }");
-    send_stream(from, name);
-    wait_completed(from);
-    return receive(from, engine, options, name);
-}
-
 static void poll_bytes(FerryQueue *q)
 {
     uint64_t spent = 0;
@@ -173,7 +99,7 @@ static void test_partial(const void *opaque)
         g_assert_true(dev->engine == FERRY_IOTHREAD ||
                       !ferry_queue_done(&q[c], q[c].head));
     }
-    dev = migrate(dev, route->to, SLOW);
+    dev = ferry_migrate(dev, route->to, MACHINE, SLOW);
     for (unsigned int c = 0; c < KINDS; c++) {
         uint8_t op = FERRY_OP_COPY + c;
         bool crcs = op == FERRY_OP_CRC32C || op == FERRY_OP_COPY_CRC32C;
@@ -212,7 +138,7 @@ static void test_overlap(const void *opaque)
     ferry_queue_add(&q, FERRY_OP_COPY_CRC32C, len, SRC, SRC + 4099, 0);
     ferry_queue_ring(&q);
     poll_bytes(&q);
-    dev = migrate(dev, route->to, SLOW);
+    dev = ferry_migrate(dev, route->to, MACHINE, SLOW);
     q.dev = dev;
     ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, len,
                      ferry_crc32c(0, data, len), 0);
@@ -248,7 +174,7 @@ static void test_live(const void *opaque)
 {
     const Route *route = opaque;
     FerryDev *dev = ferry_new(route->from, MACHINE, SLOW);
-    g_autofree char *name = stream_name();
+    g_autofree char *name = ferry_migrate_file();
     g_autofree uint8_t *block = g_malloc(BLOCK);
     bool paused = false;
     int64_t syncs = 0;
@@ -262,10 +188,10 @@ static void test_live(const void *opaque)
                              "  'arguments': { 'capabilities': [ {"
                              "    'capability': 'pause-before-switchover',"
                              "    'state': true } ] } }");
-    send_stream(dev, name);
+    ferry_migrate_send(dev, name);
     /* Nothing is saved before the pause ends, so there is no race with it. */
     while (!paused) {
-        g_autofree char *status = query(dev, &syncs);
+        g_autofree char *status = ferry_migrate_query(dev, &syncs);
 
         g_assert_cmpstr(status, !=, "failed");
         paused = !g_strcmp0(status, "pre-switchover");
@@ -281,8 +207,8 @@ static void test_live(const void *opaque)
     qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate-continue',"
                              "  'arguments': { 'state':"
                              "                 'pre-switchover' } }");
-    wait_completed(dev);
-    dev = receive(dev, route->to, SLOW, name);
+    ferry_migrate_wait(dev);
+    dev = ferry_migrate_receive(dev, route->to, MACHINE, SLOW, name);
     q.dev = dev;
     while (q.head != q.tail) {
         ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, BLOCK, 0, 0);
@@ -322,7 +248,7 @@ static void test_registers(const void *opaque)
     for (uint32_t i = 0; i < 0x1900; i++) {
         before[i] = ferry_read(dev, 4 * i);
     }
-    dev = migrate(dev, route->to, ",num-irqs=3");
+    dev = ferry_migrate(dev, route->to, MACHINE, ",num-irqs=3");
     for (uint32_t i = 0; i < 0x1900; i++) {
         if (4 * i != FERRY_TIME_LO && ferry_read(dev, 4 * i) != before[i]) {
             g_error("0x%x was 0x%08x and is 0x%08x", 4 * i, before[i],
@@ -351,7 +277,7 @@ static void test_coalesce(const void *opaque)
         ferry_queue_do(&q[c], FERRY_OP_NOP, 0, 0, 0, 0);
     }
     qtest_clock_step(dev->qts, 20000000);
-    dev = migrate(dev, route->to, "");
+    dev = ferry_migrate(dev, route->to, MACHINE, "");
     q[0].dev = q[1].dev = dev;
     for (unsigned int i = 0; i < 2; i++) {
         g_assert_cmphex(ferry_queue_read(&q[1], FERRY_CHAN_IRQ_STATUS), ==, 0);
@@ -399,7 +325,7 @@ static void test_commands(const void *opaque)
     ferry_queue_row(&q[0], 3, DST, BIG, 7, 0);
     ferry_queue_write(&q[1], FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
     ferry_queue_write(&q[2], FERRY_CHAN_CMD, FERRY_CHAN_CMD_RESET);
-    dev = migrate(dev, route->to, SLOW);
+    dev = ferry_migrate(dev, route->to, MACHINE, SLOW);
     for (unsigned int c = 0; c < 3; c++) {
         q[c].dev = dev;
     }
@@ -438,7 +364,7 @@ static void test_cleared_faults(void)
                              "  'arguments': { 'property': 'x-fault',"
                              "  'path': '/machine/peripheral/ferry',"
                              "  'value': '' } }");
-    dev = migrate(dev, FERRY_VIRTUAL, ",x-fault=stuck-stop");
+    dev = ferry_migrate(dev, FERRY_VIRTUAL, MACHINE, ",x-fault=stuck-stop");
     ferry_queue_start_bypass(&q, dev, 0);
     ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_STOP);
     qtest_clock_step(dev->qts, 1000000);
@@ -453,7 +379,7 @@ static void test_cleared_faults(void)
  */
 static void test_bogus_stream(void)
 {
-    g_autofree char *name = stream_name();
+    g_autofree char *name = ferry_migrate_file();
     g_autofree char *good = NULL;
     FerryDev *dev = ferry_new(FERRY_VIRTUAL, MACHINE, SLOW);
     GRand *rand = g_rand_new_with_seed(20251122);
@@ -467,8 +393,8 @@ static void test_bogus_stream(void)
     }
     qtest_clock_step(dev->qts, 200000);
     qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
-    send_stream(dev, name);
-    wait_completed(dev);
+    ferry_migrate_send(dev, name);
+    ferry_migrate_wait(dev);
     ferry_free(dev);
     g_assert_true(g_file_get_contents(name, &good, &len, NULL));
     for (gsize i = 0; i + 6 < len && !at; i++) {
@@ -480,7 +406,7 @@ static void test_bogus_stream(void)
         g_autofree char *status = NULL;
         g_autofree char *uri = g_strdup_printf("file:%s", name);
 
-        bad[at + 8 + 24] = i ? bad[at + 8 + 24] : -1;
+        bad[at + 8 + 28] = i ? bad[at + 8 + 28] : -1;
         for (int n = i ? g_rand_int_range(rand, 1, 30) : 0; n--; ) {
             gsize where = at + 12 + g_rand_int_range(rand, 0, span);
 
@@ -494,7 +420,7 @@ static void test_bogus_stream(void)
                                  "  'exit-on-error': false } }", uri);
         do {
             g_free(status);
-            status = query(dev, NULL);
+            status = ferry_migrate_query(dev, NULL);
         } while (strcmp(status, "completed") && strcmp(status, "failed"));
         if (!i) {
             g_assert_cmpstr(status, ==, "failed");

@@ -25,7 +25,7 @@ typedef struct Reg {
 
 static const Reg global_regs[] = {
     { 0x000, "ID", 0x59525246, 0, RO },
-    { 0x004, "VERSION", 0x00010000, 0, RO },
+    { 0x004, "VERSION", 0x00010001, 0, RO },
     { 0x008, "CAP_COUNTS", 0x00080008, 0, RO },
     { 0x00c, "CAP_OPS", 0x0000003f, 0, RO },
     { 0x010, "CAP_ADDR", 0, 0x003f3f7f, RO },
@@ -38,6 +38,7 @@ static const Reg global_regs[] = {
     { 0x02c, "CAP_FEATURES", 0x00000003, 0, RO },
     { 0x030, "TIME_LO", 0, ANY, RO },
     { 0x034, "TIME_HI", 0, ANY, RO },
+    { 0x038, "CAP_FIFO", 0, 0, RO },
     { 0x040, "CTRL", 0, 0, WO },
     { 0x044, "STATUS", 0x00000001, 0, RO },
     { 0x048, "ACTIVE_LO", 0, 0, RO },

@@ -140,7 +140,10 @@ void ferry_doorbell(FerryDev *dev, unsigned int chan, uint32_t tail)
 
 void ferry_poll(FerryDev *dev, uint64_t *spent)
 {
-    if (dev->engine == FERRY_VIRTUAL) {
+    if (dev->host && dev->engine == FERRY_VIRTUAL) {
+        qtest_clock_step(dev->qts, 1000);
+    }
+    if (dev->engine == FERRY_VIRTUAL && !dev->host) {
         uint64_t step = MAX(1000, *spent / 8);
 
         qtest_clock_step(dev->qts, step);
@@ -361,10 +364,18 @@ void ferry_queue_invalidate(FerryQueue *q, uint32_t what)
 void ferry_queue_add(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                      uint64_t dst, uint64_t arg)
 {
+    ferry_queue_add_flags(q, op, 0, len, src, dst, arg);
+}
+
+void ferry_queue_add_flags(FerryQueue *q, uint8_t op, uint8_t flags,
+                           uint32_t len, uint64_t src, uint64_t dst,
+                           uint64_t arg)
+{
     uint32_t slot = q->tail++ & ((1U << q->order) - 1);
     uint8_t data[FERRY_SQE_SIZE] = { 0 };
 
     stb_p(data + FERRY_SQE_OP, op);
+    stb_p(data + FERRY_SQE_FLAGS, flags);
     stl_le_p(data + FERRY_SQE_LEN, len);
     stq_le_p(data + FERRY_SQE_SRC, src);
     stq_le_p(data + FERRY_SQE_DST, dst);
@@ -419,6 +430,61 @@ FerryCqe ferry_queue_do(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
     ferry_queue_add(q, op, len, src, dst, arg);
     ferry_queue_ring(q);
     return ferry_queue_reap(q);
+}
+
+void ferry_queue_wait_stalled(FerryQueue *q)
+{
+    uint64_t spent = 0;
+
+    while (!(ferry_queue_read(q, FERRY_CHAN_STATUS) &
+             FERRY_CHAN_STATUS_STALLED)) {
+        ferry_poll(q->dev, &spent);
+    }
+}
+
+void ferry_stream_start(FerryStream *st, FerryDev *dev, unsigned int port)
+{
+    uint32_t channels;
+
+    st->dev = dev;
+    st->port = port;
+    channels = ferry_stream_read(st, FERRY_PORT_CHANNELS);
+    ferry_queue_start_bypass(&st->tx, dev, channels & 0xff);
+    ferry_queue_start_bypass(&st->rx, dev, channels >> 8 & 0xff);
+}
+
+uint32_t ferry_stream_read(FerryStream *st, uint32_t reg)
+{
+    return ferry_read(st->dev, FERRY_PORT(st->port) + reg);
+}
+
+uint64_t ferry_stream_read64(FerryStream *st, uint32_t reg_lo)
+{
+    uint32_t hi, lo;
+
+    do {
+        hi = ferry_stream_read(st, reg_lo + 4);
+        lo = ferry_stream_read(st, reg_lo);
+    } while (hi != ferry_stream_read(st, reg_lo + 4));
+    return (uint64_t)hi << 32 | lo;
+}
+
+void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value)
+{
+    ferry_write(st->dev, FERRY_PORT(st->port) + reg, value);
+}
+
+void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
+                       uint8_t flags)
+{
+    ferry_queue_add_flags(&st->tx, FERRY_OP_SEND, flags, len, src, 0, 0);
+    ferry_queue_ring(&st->tx);
+}
+
+void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len)
+{
+    ferry_queue_add(&st->rx, FERRY_OP_RECV, len, 0, dst, 0);
+    ferry_queue_ring(&st->rx);
 }
 
 static void ferry_run_case(const void *opaque)

@@ -38,6 +38,7 @@ typedef struct FerryDev {
     uint64_t ctrl;
     uint64_t doorbell;
     uint64_t doorbell_size;
+    bool host;          /* what is waited for may come from the host */
     char *key;
 } FerryDev;
 
@@ -63,6 +64,14 @@ typedef struct FerryQueue {
     uint32_t tail;      /* next entry to write */
     uint32_t head;      /* next completion to reap */
 } FerryQueue;
+
+/* A port and its two channels */
+typedef struct FerryStream {
+    FerryDev *dev;
+    unsigned int port;
+    FerryQueue tx;
+    FerryQueue rx;
+} FerryStream;
 
 typedef void FerryTest(FerryDev *dev);
 
@@ -130,12 +139,38 @@ static inline uint64_t ferry_at(uint16_t window, uint64_t offset)
 /* Writes an entry into the next slot, which ferry_queue_ring() submits. */
 void ferry_queue_add(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                      uint64_t dst, uint64_t arg);
+void ferry_queue_add_flags(FerryQueue *q, uint8_t op, uint8_t flags,
+                           uint32_t len, uint64_t src, uint64_t dst,
+                           uint64_t arg);
 void ferry_queue_ring(FerryQueue *q);
 bool ferry_queue_done(FerryQueue *q, uint32_t index);
 void ferry_queue_peek(FerryQueue *q, uint32_t index, FerryCqe *cqe);
 FerryCqe ferry_queue_reap(FerryQueue *q);
 FerryCqe ferry_queue_do(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                         uint64_t dst, uint64_t arg);
+
+/* With both channels running, in BYPASS */
+void ferry_stream_start(FerryStream *st, FerryDev *dev, unsigned int port);
+uint32_t ferry_stream_read(FerryStream *st, uint32_t reg);
+uint64_t ferry_stream_read64(FerryStream *st, uint32_t reg_lo);
+void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value);
+/* Submits it and does not wait. */
+void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
+                       uint8_t flags);
+void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len);
+void ferry_queue_wait_stalled(FerryQueue *q);
+
+/* ferry-migrate.c: a stream in a file, and who writes and reads it */
+char *ferry_migrate_file(void);
+char *ferry_migrate_query(FerryDev *dev, int64_t *syncs);
+void ferry_migrate_wait(FerryDev *dev);
+void ferry_migrate_send(FerryDev *dev, const char *name);
+FerryDev *ferry_migrate_receive(FerryDev *from, FerryEngine engine,
+                                const char *machine, const char *options,
+                                const char *name);
+/* Stops the source where it is, and goes on in another machine. */
+FerryDev *ferry_migrate(FerryDev *from, FerryEngine engine,
+                        const char *machine, const char *options);
 
 #define ferry_assert_cqe(cqe, status_, len_, result_, flags_)   \
     do {                                                        \

@@ -1,0 +1,84 @@
+/*
+ * Ferry DMA controller: migration, for its qtests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "ferry.h"
+
+/* The status of a migration, and how often it looked for dirty pages */
+char *ferry_migrate_query(FerryDev *dev, int64_t *syncs)
+{
+    QDict *ret = qtest_qmp_assert_success_ref(dev->qts,
+                                              "{ 'execute': 'query-migrate' }");
+    QDict *ram = qdict_get_qdict(ret, "ram");
+    char *status = g_strdup(qdict_get_try_str(ret, "status"));
+
+    if (syncs) {
+        *syncs = ram ? qdict_get_try_int(ram, "dirty-sync-count", 0) : 0;
+    }
+    qobject_unref(ret);
+    return status;
+}
+
+void ferry_migrate_wait(FerryDev *dev)
+{
+    for (;;) {
+        g_autofree char *status = ferry_migrate_query(dev, NULL);
+
+        if (status && !strcmp(status, "completed")) {
+            return;
+        }
+        g_assert_cmpstr(status, !=, "failed");
+        g_usleep(1000);
+    }
+}
+
+char *ferry_migrate_file(void)
+{
+    g_autofree char *name = NULL;
+
+    close(g_file_open_tmp("ferry-stream-XXXXXX", &name, NULL));
+    return g_steal_pointer(&name);
+}
+
+void ferry_migrate_send(FerryDev *dev, const char *name)
+{
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate',"
+                             "  'arguments': { 'uri': %s } }", uri);
+}
+
+/* A machine that has taken in the stream of the source, and runs */
+FerryDev *ferry_migrate_receive(FerryDev *from, FerryEngine engine,
+                                const char *machine, const char *options,
+                                const char *name)
+{
+    g_autofree char *incoming = g_strdup_printf("%s -incoming defer", machine);
+    FerryDev *to = ferry_new(engine, incoming, options);
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+    qtest_clock_set(to->qts, qtest_clock_step(from->qts, 1));
+    qtest_qmp_assert_success(to->qts, "{ 'execute': 'migrate-incoming',"
+                             "  'arguments': { 'uri': %s } }", uri);
+    ferry_migrate_wait(to);
+    unlink(name);
+    qtest_qmp_assert_success(to->qts, "{ 'execute': 'cont' }");
+    g_assert_cmphex(to->ctrl, ==, from->ctrl);
+    ferry_free(from);
+    return to;
+}
+
+/* Stops the source where it is, and goes on in another machine. */
+FerryDev *ferry_migrate(FerryDev *from, FerryEngine engine,
+                        const char *machine, const char *options)
+{
+    g_autofree char *name = ferry_migrate_file();
+
+    qtest_qmp_assert_success(from->qts, "{ 'execute': 'stop' }");
+    ferry_migrate_send(from, name);
+    ferry_migrate_wait(from);
+    return ferry_migrate_receive(from, engine, machine, options, name);
+}
