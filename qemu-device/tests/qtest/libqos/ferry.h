@@ -160,6 +160,20 @@ void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
 void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len);
 void ferry_queue_wait_stalled(FerryQueue *q);
 
+/* ferry-host.c: the other side of a port; the device works meanwhile */
+char *ferry_host_path(void);
+int ferry_host_connect(const char *path);
+int ferry_host_listen(const char *path);
+int ferry_host_accept(FerryDev *dev, int listener);
+/* What passes now, maybe nothing */
+size_t ferry_host_try_put(int fd, const void *data, size_t len);
+size_t ferry_host_try_get(int fd, void *data, size_t len);
+void ferry_host_put(FerryDev *dev, int fd, const void *data, size_t len);
+void ferry_host_get(FerryDev *dev, int fd, void *data, size_t len);
+FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
+                         const char *options);
+void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
+
 /* ferry-migrate.c: a stream in a file, and who writes and reads it */
 char *ferry_migrate_file(void);
 char *ferry_migrate_query(FerryDev *dev, int64_t *syncs);

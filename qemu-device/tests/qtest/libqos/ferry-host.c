@@ -1,0 +1,131 @@
+/*
+ * Ferry DMA controller: the other side of its ports, for its qtests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "ferry.h"
+
+/* A name in a directory of its own, with room for a suffix */
+char *ferry_host_path(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("ferry-XXXXXX", NULL);
+
+    g_assert_nonnull(dir);
+    return g_strdup_printf("%s/p", dir);
+}
+
+static int ferry_host_socket(const char *path, struct sockaddr_un *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    g_assert_cmpint(fd, >=, 0);
+    *addr = (struct sockaddr_un) { .sun_family = AF_UNIX };
+    g_strlcpy(addr->sun_path, path, sizeof(addr->sun_path));
+    return fd;
+}
+
+static int ferry_host_nonblocking(int fd)
+{
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_true(g_unix_set_fd_nonblocking(fd, true, NULL));
+    return fd;
+}
+
+int ferry_host_connect(const char *path)
+{
+    struct sockaddr_un addr;
+    int fd = ferry_host_socket(path, &addr);
+
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
+    return ferry_host_nonblocking(fd);
+}
+
+int ferry_host_listen(const char *path)
+{
+    struct sockaddr_un addr;
+    int fd = ferry_host_socket(path, &addr);
+
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
+    g_assert_cmpint(listen(fd, 1), ==, 0);
+    return ferry_host_nonblocking(fd);
+}
+
+int ferry_host_accept(FerryDev *dev, int listener)
+{
+    uint64_t spent = 0;
+    int fd;
+
+    while ((fd = accept(listener, NULL, NULL)) < 0) {
+        ferry_poll(dev, &spent);
+    }
+    return ferry_host_nonblocking(fd);
+}
+
+size_t ferry_host_try_put(int fd, const void *data, size_t len)
+{
+    ssize_t ret = write(fd, data, len);
+
+    g_assert_true(ret >= 0 || errno == EAGAIN);
+    return MAX(ret, 0);
+}
+
+size_t ferry_host_try_get(int fd, void *data, size_t len)
+{
+    ssize_t ret = read(fd, data, len);
+
+    g_assert_true(ret >= 0 || errno == EAGAIN);
+    return MAX(ret, 0);
+}
+
+void ferry_host_put(FerryDev *dev, int fd, const void *data, size_t len)
+{
+    uint64_t spent = 0;
+
+    while (len) {
+        size_t n = ferry_host_try_put(fd, data, len);
+
+        data += n;
+        len -= n;
+        ferry_poll(dev, &spent);
+    }
+}
+
+void ferry_host_get(FerryDev *dev, int fd, void *data, size_t len)
+{
+    uint64_t spent = 0;
+
+    while (len) {
+        size_t n = ferry_host_try_get(fd, data, len);
+
+        data += n;
+        len -= n;
+        if (!n) {
+            ferry_poll(dev, &spent);
+        }
+    }
+}
+
+/* A machine whose port 0 is on this character device */
+FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
+                         const char *options)
+{
+    g_autofree char *machine = g_strdup_printf("-m 128M -chardev %s,id=c0",
+                                               chardev);
+    g_autofree char *own = g_strdup_printf(",ports=1,port0=c0%s", options);
+    FerryDev *dev = ferry_new(engine, machine, own);
+
+    dev->host = true;
+    return dev;
+}
+
+void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value)
+{
+    uint64_t spent = 0;
+
+    while ((ferry_stream_read(st, FERRY_PORT_STATUS) & mask) != value) {
+        ferry_poll(st->dev, &spent);
+    }
+}
