@@ -409,6 +409,7 @@ void ferry_timing_init(FerryState *s);
 void ferry_timing_exit(FerryState *s);
 void ferry_timing_wake(FerryState *s);
 void ferry_timing_catch_up(FerryState *s);
+void ferry_timing_input(FerryState *s);
 void ferry_timing_doorbell(FerryChannel *c, bool was_idle);
 bool ferry_timing_pay(FerryState *s, uint32_t len);
 void ferry_timing_abandon(FerryChannel *c);

@@ -120,8 +120,15 @@ static void ferry_port_write_out(FerryPort *p)
     ferry_port_drop_out(p);
     while ((p->open || p->one_way) && !p->tx_failed &&
            (len = ferry_fifo_peek(&p->tx, &data))) {
-        int ret = qemu_chr_fe_write(&p->chr, data, len);
-        int err = errno;
+        int ret, err;
+
+        if (total >= FERRY_FIFO) {
+            /* An IOThread can fill it as fast: let others have their turn. */
+            ferry_port_kick(p);
+            break;
+        }
+        ret = qemu_chr_fe_write(&p->chr, data, len);
+        err = errno;
 
         trace_ferry_port_write_out(p->index, len, ret);
         if (ret > 0) {
@@ -170,7 +177,11 @@ static void ferry_port_read_in(void *opaque, const uint8_t *buf, int size)
     size = MIN(size, ferry_fifo_room(&p->rx));
     ferry_fifo_write(&p->rx, p->rx.head, buf, size);
     ferry_fifo_push(&p->rx, size);
-    ferry_engine_wake(p->ferry);
+    if (p->ferry->iothread) {
+        ferry_iothread_wake(p->ferry);
+    } else {
+        ferry_timing_input(p->ferry);
+    }
 }
 
 /* Tell the guest, by the registers and in the stream. */
@@ -258,6 +269,7 @@ static void ferry_port_idle_over(void *opaque)
 {
     FerryPort *p = opaque;
 
+    qatomic_set(&p->idle_changed, true);
     ferry_engine_wake(p->ferry);
 }
 

@@ -221,7 +221,8 @@ bool ferry_port_idle(FerryPort *p)
     if (now - p->last_ns >= time) {
         return true;
     }
-    timer_mod_ns(p->idle_timer, p->last_ns + time);
+    /* If it is set for an earlier time, it is looked at again then. */
+    timer_mod_anticipate_ns(p->idle_timer, p->last_ns + time);
     return false;
 }
 

@@ -73,7 +73,7 @@ typedef struct FerryPort {
     uint32_t rx_packets;
 
     uint32_t idle;              /* main, read by all; PORT_IDLE */
-    bool idle_changed;          /* main sets, the engine clears */
+    bool idle_changed;          /* main sets, the engine clears: look again */
     bool rx_hup;                /* main sets, the engine clears */
     bool rx_blocked;            /* main, read by all; there was no room */
 

@@ -62,6 +62,16 @@ void ferry_timing_catch_up(FerryState *s)
     }
 }
 
+/* From the main loop: like a wake-up, but for the way through the timer */
+void ferry_timing_input(FerryState *s)
+{
+    if (ferry_engine_next(s) <= qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)) {
+        ferry_timing_run(s);
+    } else {
+        ferry_timing_wake(s);
+    }
+}
+
 void ferry_timing_doorbell(FerryChannel *c, bool was_idle)
 {
     FerryState *s = c->ferry;
