@@ -1,0 +1,180 @@
+/*
+ * Ferry DMA controller: owners of ports that mean no good
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "libqos/ferry.h"
+
+#define OPTIONS     ",ports=3"
+#define SRC         FERRY_DATA
+#define DST         (FERRY_DATA + 0x01000000)
+#define RING        4096
+
+static void start(FerryStream *st, FerryDev *dev)
+{
+    ferry_stream_start(st, dev, 0);
+    ferry_queue_reset(&st->tx);
+    ferry_queue_reset(&st->rx);
+    st->tx.order = 12;
+    st->rx.order = 12;
+    /* The rings are larger than where they would be put. */
+    st->tx.sq = FERRY_DATA + 0x04000000;
+    st->tx.cq = FERRY_DATA + 0x04100000;
+    st->rx.sq = FERRY_DATA + 0x04200000;
+    st->rx.cq = FERRY_DATA + 0x04300000;
+    ferry_queue_start(&st->tx);
+    ferry_queue_start(&st->rx);
+}
+
+static void assert_others_work(FerryDev *dev)
+{
+    FerryStream st;
+    FerryQueue q;
+
+    ferry_queue_start_bypass(&q, dev, 0);
+    ferry_assert_cqe(ferry_queue_do(&q, FERRY_OP_FILL, 100, 0, DST, 0),
+                     FERRY_OK, 100, 0, 0);
+    ferry_queue_reset(&q);
+    ferry_stream_start(&st, dev, 2);
+    ferry_stream_recv(&st, DST, 100);
+    ferry_stream_send(&st, SRC, 100, FERRY_SQE_EOP);
+    ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 100, 0, FERRY_CQE_EOP);
+    ferry_queue_reset(&st.tx);
+    ferry_queue_reset(&st.rx);
+}
+
+/* A full ring of RECVs takes a byte each, and then waits. */
+static void test_recv_flood(FerryDev *dev)
+{
+    g_autofree uint8_t *data = g_malloc(RING);
+    FerryStream st;
+
+    start(&st, dev);
+    ferry_pattern(data, RING, 1);
+    ferry_fill(dev, SRC, data, RING);
+    for (int i = 0; i < RING; i++) {
+        ferry_queue_add(&st.rx, FERRY_OP_RECV, 1, 0, DST + i, 0);
+    }
+    ferry_queue_ring(&st.rx);
+    ferry_queue_wait_stalled(&st.rx);
+    assert_others_work(dev);
+    ferry_stream_send(&st, SRC, RING - 1, 0);
+    ferry_queue_reap(&st.tx);
+    for (int i = 0; i < RING - 1; i++) {
+        ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 1, 0, 0);
+    }
+    ferry_assert_memory(dev, DST, data, RING - 1);
+    ferry_queue_wait_stalled(&st.rx);
+    assert_others_work(dev);
+}
+
+/* Ends of packet fill the FIFO as bytes do. */
+static void test_end_flood(FerryDev *dev)
+{
+    uint32_t fifo = ferry_read(dev, FERRY_CAP_FIFO), ends = 0;
+    FerryStream st;
+
+    start(&st, dev);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < RING; i++) {
+            ferry_queue_add_flags(&st.tx, FERRY_OP_SEND, FERRY_SQE_EOP, 0, 0, 0,
+                                  0);
+        }
+        ferry_queue_ring(&st.tx);
+        if ((round + 1) * RING * 4 > fifo - 8) {
+            break;
+        }
+        while (st.tx.head != st.tx.tail) {
+            ferry_queue_reap(&st.tx);
+        }
+    }
+    ferry_queue_wait_stalled(&st.tx);
+    g_assert_cmpuint(ferry_stream_read(&st, FERRY_PORT_RX_LEVEL), <=, fifo);
+    assert_others_work(dev);
+    while (st.tx.head != st.tx.tail || ends < 100) {
+        ferry_stream_recv(&st, DST, 100);
+        ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 0, 0,
+                         FERRY_CQE_EOP);
+        while (st.tx.head != st.tx.tail &&
+               ferry_queue_done(&st.tx, st.tx.head)) {
+            ferry_queue_reap(&st.tx);
+        }
+        if (ends++ == RING) {
+            break;
+        }
+    }
+}
+
+/* Port registers, commands and entries at random */
+static void test_random(FerryDev *dev)
+{
+    GRand *rand = g_rand_new_with_seed(20251122);
+    uint64_t spent = 0;
+    FerryQueue q[8];
+
+    for (int round = 0; round < 10; round++) {
+        for (unsigned int c = 0; c < 8; c++) {
+            ferry_queue_start_bypass(&q[c], dev, c);
+        }
+        for (int i = 0; i < 400; i++) {
+            unsigned int c = g_rand_int_range(rand, 0, 8);
+            uint32_t len = g_rand_int(rand) >> g_rand_int_range(rand, 7, 32);
+
+            switch (g_rand_int_range(rand, 0, 8)) {
+            case 0:
+                ferry_write(dev, FERRY_PORT(g_rand_int_range(rand, 0, 4)) +
+                                 4 * g_rand_int_range(rand, 0, 16),
+                            g_rand_int(rand) >> g_rand_int_range(rand, 0, 32));
+                break;
+            case 1:
+                ferry_queue_write(&q[c], FERRY_CHAN_WIN_INVALIDATE,
+                                  g_rand_int(rand));
+                break;
+            case 2:
+                if (g_rand_int_range(rand, 0, 10) == 0) {
+                    ferry_queue_write(&q[c], FERRY_CHAN_CMD,
+                                      FERRY_CHAN_CMD_STOP);
+                }
+                break;
+            case 3:
+                ferry_read(dev, FERRY_PORT(0) + 4 * g_rand_int_range(rand, 0,
+                                                                     0xc0));
+                break;
+            default:
+                if (q[c].tail - ferry_queue_read(&q[c], FERRY_CHAN_HEAD) < 60) {
+                    ferry_queue_add_flags(&q[c],
+                                          g_rand_int_range(rand, 5, 9),
+                                          g_rand_int_range(rand, 0, 3) & 1,
+                                          len, SRC + len, DST, 0);
+                    ferry_queue_ring(&q[c]);
+                }
+                break;
+            }
+            if (g_rand_int_range(rand, 0, 5) == 0) {
+                spent = 0;
+                ferry_poll(dev, &spent);
+            }
+        }
+        if (round & 1) {
+            ferry_global_reset(dev);
+        } else {
+            qtest_system_reset(dev->qts);
+        }
+        assert_others_work(dev);
+        ferry_global_reset(dev);
+    }
+    g_rand_free(rand);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ferry_add("port-hostile", "flood-of-receives-holds-up-nobody", OPTIONS,
+              test_recv_flood);
+    ferry_add("port-hostile", "flood-of-ends-is-held-back", OPTIONS,
+              test_end_flood);
+    ferry_add("port-hostile", "anything-goes-and-reset-ends-it", OPTIONS,
+              test_random);
+    return ferry_run_tests();
+}
