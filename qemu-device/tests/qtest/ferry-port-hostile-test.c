@@ -10,6 +10,7 @@
 #define SRC         FERRY_DATA
 #define DST         (FERRY_DATA + 0x01000000)
 #define RING        4096
+#define EOP         FERRY_SQE_EOP
 
 static void start(FerryStream *st, FerryDev *dev)
 {
@@ -38,7 +39,7 @@ static void assert_others_work(FerryDev *dev)
     ferry_queue_reset(&q);
     ferry_stream_start(&st, dev, 2);
     ferry_stream_recv(&st, DST, 100);
-    ferry_stream_send(&st, SRC, 100, FERRY_SQE_EOP);
+    ferry_stream_send(&st, SRC, 100, EOP);
     ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 100, 0, FERRY_CQE_EOP);
     ferry_queue_reset(&st.tx);
     ferry_queue_reset(&st.rx);
@@ -78,8 +79,7 @@ static void test_end_flood(FerryDev *dev)
     start(&st, dev);
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < RING; i++) {
-            ferry_queue_add_flags(&st.tx, FERRY_OP_SEND, FERRY_SQE_EOP, 0, 0, 0,
-                                  0);
+            ferry_queue_add_flags(&st.tx, FERRY_OP_SEND, EOP, 0, 0, 0, 0);
         }
         ferry_queue_ring(&st.tx);
         if ((round + 1) * RING * 4 > fifo - 8) {
@@ -104,6 +104,96 @@ static void test_end_flood(FerryDev *dev)
             break;
         }
     }
+}
+
+static void begin(FerryStream *st, FerryDev *dev)
+{
+    ferry_stream_start(st, dev, 1);
+    ferry_stream_write(st, FERRY_PORT_IDLE, FERRY_PORT_IDLE_NEVER);
+}
+
+static void test_errors(FerryDev *dev)
+{
+    FerryStream st;
+    FerryQueue q;
+
+    begin(&st, dev);
+    ferry_queue_start_bypass(&q, dev, 0);
+    for (uint8_t op = FERRY_OP_SEND; op <= FERRY_OP_RECV; op++) {
+        ferry_assert_cqe(ferry_queue_do(&q, op, 0, SRC, DST, 0),
+                         FERRY_ERR_BAD_OP, 0, 0, 0);
+    }
+    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_RECV, 8, SRC, DST, 0),
+                     FERRY_ERR_BAD_OP, 0, 0, 0);
+    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_SEND, 8, SRC, DST, 0),
+                     FERRY_ERR_BAD_OP, 0, 0, 0);
+    for (unsigned int flag = 1; flag < 256; flag <<= 1) {
+        ferry_queue_add_flags(&st.rx, FERRY_OP_RECV, flag, 8, SRC, DST, 0);
+        ferry_queue_ring(&st.rx);
+        ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_ERR_BAD_FIELD, 0, 0,
+                         0);
+        ferry_queue_add_flags(&st.tx, FERRY_OP_NOP, flag, 0, SRC, DST, 0);
+        ferry_stream_send(&st, SRC, 0, flag);
+        ferry_assert_cqe(ferry_queue_reap(&st.tx), FERRY_ERR_BAD_FIELD, 0, 0,
+                         0);
+        ferry_assert_cqe(ferry_queue_reap(&st.tx),
+                         flag == EOP ? FERRY_OK : FERRY_ERR_BAD_FIELD, 0, 0, 0);
+    }
+    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 0x1000001, SRC, 0,
+                                    0), FERRY_ERR_BAD_LEN, 0, 0, 0);
+    /* The other operations work, and ignored fields are ignored. */
+    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_COPY, 100, SRC, DST, 0),
+                     FERRY_OK, 100, 0, 0);
+    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_FILL, 100, ~0ULL, DST, 9),
+                     FERRY_OK, 100, 0, 0);
+    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 8, SRC, ~0ULL,
+                                    ~0ULL), FERRY_OK, 8, 0, 0);
+    ferry_stream_write(&st, FERRY_PORT_CMD, FERRY_PORT_CMD_FLUSH_RX);
+
+    /* Permissions, the other way round than they have to be */
+    ferry_queue_reset(&st.tx);
+    ferry_queue_reset(&st.rx);
+    ferry_queue_init(&st.tx, dev, st.tx.chan);
+    ferry_queue_init(&st.rx, dev, st.rx.chan);
+    ferry_queue_row(&st.tx, 1, SRC, 4096, 5, 0);
+    ferry_queue_row(&st.rx, 1, DST, 4096, 3, 0);
+    ferry_queue_start(&st.tx);
+    ferry_queue_start(&st.rx);
+    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 8, ferry_at(1, 0),
+                                    0, 0), FERRY_ERR_WINDOW_PERM, 0, 0, 0);
+    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_RECV, 8, 0,
+                                    ferry_at(1, 0), 0),
+                     FERRY_ERR_WINDOW_PERM, 0, 0, 0);
+    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_RECV, 8, 0,
+                                    ferry_at(9, 0), 0),
+                     FERRY_ERR_WINDOW_REVOKED, 0, 0, 0);
+}
+
+/* A failure takes and gives as many bytes as it tells, and no more. */
+static void test_abort(FerryDev *dev)
+{
+    uint64_t end = FERRY_RAM + 0x100000000ULL;      /* -m 4G */
+    g_autofree uint8_t *data = g_malloc(0x3000);
+    FerryStream st;
+
+    begin(&st, dev);
+    ferry_pattern(data, 0x3000, 8);
+    ferry_fill(dev, SRC, data, 0x3000);
+    ferry_fill(dev, end - 0x1000, data, 0x1000);
+    ferry_stream_send(&st, end - 0x1000, 0x2000, EOP);
+    ferry_assert_cqe(ferry_queue_reap(&st.tx), FERRY_ERR_DMA_ABORT, 0x1000, 0,
+                     0);
+    ferry_stream_send(&st, SRC + 0x1000, 0x2000, EOP);
+    ferry_queue_reap(&st.tx);
+    ferry_stream_recv(&st, end - 0x800, 0x1000);
+    ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_ERR_DMA_ABORT, 0x800, 0,
+                     0);
+    ferry_get(dev, end - 0x800, data + 0x2f00, 16);
+    g_assert_cmpmem(data + 0x2f00, 16, data, 16);
+    ferry_stream_recv(&st, DST, 0x4000);
+    ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 0x2800, 0,
+                     FERRY_CQE_EOP);
+    ferry_assert_memory(dev, DST, data + 0x800, 0x2000);
 }
 
 /* Port registers, commands and entries at random */
@@ -174,6 +264,8 @@ int main(int argc, char **argv)
               test_recv_flood);
     ferry_add("port-hostile", "flood-of-ends-is-held-back", OPTIONS,
               test_end_flood);
+    ferry_add("port-hostile", "wrong-entries-fail-alone", OPTIONS, test_errors);
+    ferry_add("port-hostile", "failures-lose-nothing", OPTIONS, test_abort);
     ferry_add("port-hostile", "anything-goes-and-reset-ends-it", OPTIONS,
               test_random);
     return ferry_run_tests();

@@ -394,86 +394,21 @@ static void test_flush(FerryDev *dev)
     ferry_stream_write(&st, FERRY_PORT_CMD, ~3);
 }
 
-static void test_errors(FerryDev *dev)
+/* One quantum sends and the next one receives, with nothing in between. */
+static void test_time(FerryDev *dev)
 {
     FerryStream st;
-    FerryQueue q;
 
-    start(&st, dev, NEVER);
-    ferry_queue_start_bypass(&q, dev, 0);
-    for (uint8_t op = FERRY_OP_SEND; op <= FERRY_OP_RECV; op++) {
-        ferry_assert_cqe(ferry_queue_do(&q, op, 0, SRC, DST, 0),
-                         FERRY_ERR_BAD_OP, 0, 0, 0);
+    start(&st, dev, 0);
+    for (int i = 0; i < 100; i++) {
+        ferry_stream_recv(&st, DST, 4096);
+        qtest_clock_step(dev->qts, 10);
+        ferry_stream_send(&st, SRC, 4096, 0);
+        g_assert_true(ferry_queue_done(&st.tx, i));
+        g_assert_false(ferry_queue_done(&st.rx, i));
+        qtest_clock_step(dev->qts, 1);
+        g_assert_true(ferry_queue_done(&st.rx, i));
     }
-    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_RECV, 8, SRC, DST, 0),
-                     FERRY_ERR_BAD_OP, 0, 0, 0);
-    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_SEND, 8, SRC, DST, 0),
-                     FERRY_ERR_BAD_OP, 0, 0, 0);
-    for (unsigned int flag = 1; flag < 256; flag <<= 1) {
-        ferry_queue_add_flags(&st.rx, FERRY_OP_RECV, flag, 8, SRC, DST, 0);
-        ferry_queue_ring(&st.rx);
-        ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_ERR_BAD_FIELD, 0, 0,
-                         0);
-        ferry_queue_add_flags(&st.tx, FERRY_OP_NOP, flag, 0, SRC, DST, 0);
-        ferry_stream_send(&st, SRC, 0, flag);
-        ferry_assert_cqe(ferry_queue_reap(&st.tx), FERRY_ERR_BAD_FIELD, 0, 0,
-                         0);
-        ferry_assert_cqe(ferry_queue_reap(&st.tx),
-                         flag == EOP ? FERRY_OK : FERRY_ERR_BAD_FIELD, 0, 0, 0);
-    }
-    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 0x1000001, SRC, 0,
-                                    0), FERRY_ERR_BAD_LEN, 0, 0, 0);
-    /* The other operations work, and ignored fields are ignored. */
-    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_COPY, 100, SRC, DST, 0),
-                     FERRY_OK, 100, 0, 0);
-    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_FILL, 100, ~0ULL, DST, 9),
-                     FERRY_OK, 100, 0, 0);
-    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 8, SRC, ~0ULL,
-                                    ~0ULL), FERRY_OK, 8, 0, 0);
-    ferry_stream_write(&st, FERRY_PORT_CMD, FERRY_PORT_CMD_FLUSH_RX);
-
-    /* Permissions, the other way round than they have to be */
-    ferry_queue_reset(&st.tx);
-    ferry_queue_reset(&st.rx);
-    ferry_queue_init(&st.tx, dev, st.tx.chan);
-    ferry_queue_init(&st.rx, dev, st.rx.chan);
-    ferry_queue_row(&st.tx, 1, SRC, 4096, 5, 0);
-    ferry_queue_row(&st.rx, 1, DST, 4096, 3, 0);
-    ferry_queue_start(&st.tx);
-    ferry_queue_start(&st.rx);
-    ferry_assert_cqe(ferry_queue_do(&st.tx, FERRY_OP_SEND, 8, ferry_at(1, 0),
-                                    0, 0), FERRY_ERR_WINDOW_PERM, 0, 0, 0);
-    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_RECV, 8, 0,
-                                    ferry_at(1, 0), 0),
-                     FERRY_ERR_WINDOW_PERM, 0, 0, 0);
-    ferry_assert_cqe(ferry_queue_do(&st.rx, FERRY_OP_RECV, 8, 0,
-                                    ferry_at(9, 0), 0),
-                     FERRY_ERR_WINDOW_REVOKED, 0, 0, 0);
-}
-
-/* A failure takes and gives as many bytes as it tells, and no more. */
-static void test_abort(FerryDev *dev)
-{
-    uint64_t end = FERRY_RAM + 0x100000000ULL;      /* -m 4G */
-    g_autofree uint8_t *data = source(dev, 0x3000, 8);
-    FerryStream st;
-
-    start(&st, dev, NEVER);
-    ferry_fill(dev, end - 0x1000, data, 0x1000);
-    ferry_stream_send(&st, end - 0x1000, 0x2000, EOP);
-    ferry_assert_cqe(ferry_queue_reap(&st.tx), FERRY_ERR_DMA_ABORT, 0x1000, 0,
-                     0);
-    ferry_stream_send(&st, SRC + 0x1000, 0x2000, EOP);
-    ferry_queue_reap(&st.tx);
-    ferry_stream_recv(&st, end - 0x800, 0x1000);
-    ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_ERR_DMA_ABORT, 0x800, 0,
-                     0);
-    ferry_get(dev, end - 0x800, data + 0x2f00, 16);
-    g_assert_cmpmem(data + 0x2f00, 16, data, 16);
-    ferry_stream_recv(&st, DST, 0x4000);
-    ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_OK, 0x2800, 0,
-                     FERRY_CQE_EOP);
-    ferry_assert_memory(dev, DST, data + 0x800, 0x2000);
 }
 
 /*
@@ -546,8 +481,8 @@ int main(int argc, char **argv)
     ferry_add("port", "channel-reset-keeps-the-data", OPTIONS,
               test_channel_reset);
     ferry_add("port", "flush-drops-the-data", OPTIONS, test_flush);
-    ferry_add("port", "wrong-entries-fail-alone", OPTIONS, test_errors);
-    ferry_add("port", "failures-lose-nothing", OPTIONS, test_abort);
+    ferry_add_virtual("port", "time-repeats-to-the-nanosecond",
+                      OPTIONS ",latency-ns=0", test_time);
     ferry_add("port", "random-packets-keep-bytes-and-ends", OPTIONS,
               test_random);
     ferry_add_virtual("port", "bandwidth-holds-for-ports",
