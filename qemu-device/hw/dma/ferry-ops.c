@@ -233,7 +233,6 @@ void ferry_op_begin(FerryChannel *c)
 {
     c->op.active = true;
     c->op.hung = false;
-    c->op.stalled = false;
     c->op.done = 0;
     c->op.paid = 0;
     c->op.crc = ferry_op_backward(c) ? 0 : c->op.arg;
