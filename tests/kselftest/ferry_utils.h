@@ -38,7 +38,7 @@
 
 /* A debug kernel on an emulator on a busy host is slow; hung is slower. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 120
+#define TEST_TIMEOUT_DEFAULT 300
 
 /* What was said before a crash should not be lost with it. */
 static __attribute__((constructor)) void line_buffered(void)
