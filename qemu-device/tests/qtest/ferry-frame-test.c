@@ -263,7 +263,8 @@ static void flush_to_host(Fixture *f, bool reset)
         uint64_t spent = 0;
 
         ferry_stream_send(&f->st, SRC, size, size == 240000 ? EOP : 0);
-        ferry_stream_send(&f->st, SRC, 300000, 0);
+        /* More than the FIFO and the socket hold: it waits for good. */
+        ferry_stream_send(&f->st, SRC, BIG, 0);
         ferry_queue_wait_stalled(&f->st.tx);
         for (int i = 0; i < 50; i++) {
             ferry_poll(f->dev, &spent);     /* fill the socket */
