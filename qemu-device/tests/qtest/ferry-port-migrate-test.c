@@ -11,9 +11,10 @@
 #include "qemu/bswap.h"
 #include "libqos/ferry.h"
 
-#define MACHINE     "-m 128M"
-#define SRC         (FERRY_RAM + 0x02000000)
-#define DST         (FERRY_RAM + 0x04000000)
+/* The machine is small, so that migrating it is quick. */
+#define MACHINE     "-m 28M"
+#define SRC         (FERRY_RAM + 0x01400000)
+#define DST         (FERRY_RAM + 0x01800000)
 #define BIG         0x100000
 #define EOP         FERRY_SQE_EOP
 #define NEVER       FERRY_PORT_IDLE_NEVER
@@ -289,17 +290,12 @@ static bool load(FerryDev **dev, const char *machine, const char *options,
 {
     g_autofree char *incoming = g_strdup_printf("%s -incoming defer", machine);
     g_autofree char *uri = g_strdup_printf("file:%s", name);
-    g_autofree char *status = NULL;
 
     *dev = ferry_new(FERRY_VIRTUAL, incoming, options);
     qtest_qmp_assert_success((*dev)->qts, "{ 'execute': 'migrate-incoming',"
                              "  'arguments': { 'uri': %s,"
                              "  'exit-on-error': false } }", uri);
-    do {
-        g_free(status);
-        status = ferry_migrate_query(*dev, NULL);
-    } while (strcmp(status, "completed") && strcmp(status, "failed"));
-    return !strcmp(status, "completed");
+    return ferry_migrate_end(*dev);
 }
 
 #define NULLS       MACHINE " -chardev null,id=c0"

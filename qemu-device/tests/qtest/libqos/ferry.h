@@ -177,6 +177,7 @@ void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
 /* ferry-migrate.c: a stream in a file, and who writes and reads it */
 char *ferry_migrate_file(void);
 char *ferry_migrate_query(FerryDev *dev, int64_t *syncs);
+bool ferry_migrate_end(FerryDev *dev);
 void ferry_migrate_wait(FerryDev *dev);
 void ferry_migrate_send(FerryDev *dev, const char *name);
 FerryDev *ferry_migrate_receive(FerryDev *from, FerryEngine engine,
