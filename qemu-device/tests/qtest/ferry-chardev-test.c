@@ -79,6 +79,7 @@ static void exchange(FerryStream *st, int in, int out)
     ferry_fill(st->dev, SRC, data, BIG);
     while (sent < BIG || got < BIG || put < BIG || taken < BIG) {
         uint32_t len = 1 << g_rand_int_range(rand, 0, 19);
+        size_t moved = put + taken;
 
         len += g_rand_int(rand) % len;
         while (sent < BIG && st->tx.tail - st->tx.head < 8) {
@@ -94,6 +95,9 @@ static void exchange(FerryStream *st, int in, int out)
             put += ferry_host_try_put(in, data + put, MIN(len, BIG - put));
         }
         taken += ferry_host_try_get(out, found + taken, MIN(len, BIG - taken));
+        if (put + taken != moved) {
+            spent = 0;
+        }
         if (st->rx.head == st->rx.tail && got < BIG) {
             ferry_stream_recv(st, DST + got, MIN(len, BIG - got));
         } else if (got < BIG && ferry_queue_done(&st->rx, st->rx.head)) {

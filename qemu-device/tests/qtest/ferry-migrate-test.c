@@ -177,11 +177,18 @@ static void test_live(const void *opaque)
     g_autofree char *name = ferry_migrate_file();
     g_autofree uint8_t *block = g_malloc(BLOCK);
     bool paused = false;
+    uint64_t spent = 0;
     int64_t syncs = 0;
+    uint32_t before;
     FerryQueue q;
 
     ferry_queue_start_bypass(&q, dev, 1);
-    qtest_memset(dev->qts, DST, 0xff, BLOCKS * BLOCK);
+    /* All blocks once, however little the host lets it do later. */
+    while (q.head < BLOCKS) {
+        refill(&q);
+        ferry_poll(dev, &spent);
+    }
+    before = q.head;
     set_pace(dev, 32 * 1048576, 1);
     qtest_qmp_assert_success(dev->qts,
                              "{ 'execute': 'migrate-set-capabilities',"
@@ -195,7 +202,7 @@ static void test_live(const void *opaque)
 
         g_assert_cmpstr(status, !=, "failed");
         paused = !g_strcmp0(status, "pre-switchover");
-        if (syncs >= 3) {
+        if (syncs >= 3 && q.head - before >= BLOCKS) {
             set_pace(dev, 0, 100000);
         }
         refill(&q);
@@ -203,7 +210,7 @@ static void test_live(const void *opaque)
             qtest_clock_step(dev->qts, 1000000);
         }
     }
-    g_assert_cmpuint(q.head, >=, BLOCKS);   /* it did work meanwhile */
+    g_assert_cmpuint(q.head, !=, before);   /* it did work meanwhile */
     qtest_qmp_assert_success(dev->qts, "{ 'execute': 'migrate-continue',"
                              "  'arguments': { 'state':"
                              "                 'pre-switchover' } }");

@@ -89,6 +89,9 @@ void ferry_host_put(FerryDev *dev, int fd, const void *data, size_t len)
 
         data += n;
         len -= n;
+        if (n) {
+            spent = 0;
+        }
         ferry_poll(dev, &spent);
     }
 }
@@ -102,7 +105,9 @@ void ferry_host_get(FerryDev *dev, int fd, void *data, size_t len)
 
         data += n;
         len -= n;
-        if (!n) {
+        if (n) {
+            spent = 0;
+        } else {
             ferry_poll(dev, &spent);
         }
     }
