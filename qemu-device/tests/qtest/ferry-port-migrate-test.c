@@ -12,26 +12,14 @@
 #include "libqos/ferry.h"
 
 /* The machine is small, so that migrating it is quick. */
-#define MACHINE     "-m 28M"
-#define SRC         (FERRY_RAM + 0x01400000)
-#define DST         (FERRY_RAM + 0x01800000)
+#define MACHINE     "-m 10M"
+#define SRC         (FERRY_RAM + 0x00400000)
+#define DST         (FERRY_RAM + 0x00600000)
 #define BIG         0x100000
 #define EOP         FERRY_SQE_EOP
 #define NEVER       FERRY_PORT_IDLE_NEVER
 #define CONNECTED   FERRY_PORT_STATUS_CONNECTED
 #define HUP         FERRY_PORT_STATUS_HUP
-
-typedef struct Route {
-    const char *name;
-    FerryEngine from, to;
-} Route;
-
-static const Route routes[] = {
-    { "virtual-to-virtual", FERRY_VIRTUAL, FERRY_VIRTUAL },
-    { "iothread-to-iothread", FERRY_IOTHREAD, FERRY_IOTHREAD },
-    { "virtual-to-iothread", FERRY_VIRTUAL, FERRY_IOTHREAD },
-    { "iothread-to-virtual", FERRY_IOTHREAD, FERRY_VIRTUAL },
-};
 
 static void moved(FerryStream *st, FerryDev *dev)
 {
@@ -52,7 +40,7 @@ static uint8_t *source(FerryDev *dev)
 /* Port 0 waits for room, port 1 for data, port 2 has a full buffer. */
 static void test_loopback(const void *opaque)
 {
-    const Route *route = opaque;
+    const FerryRoute *route = opaque;
     FerryDev *dev = ferry_new(route->from, MACHINE, ",ports=3");
     g_autofree uint8_t *data = source(dev);
     g_autofree uint32_t *before = g_new(uint32_t, 0x300 / 4);
@@ -133,7 +121,7 @@ static void peer_free(Peer *p)
 }
 
 /* Both directions are amid a frame; not a byte is lost or comes twice. */
-static void frames(const Route *route, const char *framing)
+static void frames(const FerryRoute *route, const char *framing)
 {
     g_autofree char *options = g_strdup_printf(",ports=1,port0=c0,framing0=%s",
                                                framing);
@@ -226,7 +214,7 @@ static void test_bytes(const void *opaque)
 /* The destination's backend is closed: the guest is told when it runs. */
 static void test_closed(const void *opaque)
 {
-    const Route *route = opaque;
+    const FerryRoute *route = opaque;
     g_autofree char *path = ferry_host_path();
     g_autofree char *dir = g_path_get_dirname(path);
     g_autofree char *to = NULL;
@@ -284,29 +272,15 @@ static void test_idle(void)
     ferry_free(dev);
 }
 
-/* Loads a stream; whether it was taken */
-static bool load(FerryDev **dev, const char *machine, const char *options,
-                 const char *name)
-{
-    g_autofree char *incoming = g_strdup_printf("%s -incoming defer", machine);
-    g_autofree char *uri = g_strdup_printf("file:%s", name);
-
-    *dev = ferry_new(FERRY_VIRTUAL, incoming, options);
-    qtest_qmp_assert_success((*dev)->qts, "{ 'execute': 'migrate-incoming',"
-                             "  'arguments': { 'uri': %s,"
-                             "  'exit-on-error': false } }", uri);
-    return ferry_migrate_end(*dev);
-}
-
 #define NULLS       MACHINE " -chardev null,id=c0"
 #define FRAMED      ",ports=2,port0=c0,framing0=len32"
 
 static char *save(void)
 {
     FerryDev *dev = ferry_new(FERRY_VIRTUAL, NULLS, FRAMED);
-    char *name = ferry_migrate_file();
     g_autofree uint8_t *data = source(dev);
     FerryStream st[2];
+    char *name;
 
     for (unsigned int i = 0; i < 2; i++) {
         ferry_stream_start(&st[i], dev, i);
@@ -314,9 +288,7 @@ static char *save(void)
         ferry_stream_send(&st[i], SRC, 3000, 0);
     }
     qtest_clock_step(dev->qts, 10000);
-    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
-    ferry_migrate_send(dev, name);
-    ferry_migrate_wait(dev);
+    name = ferry_migrate_save(dev);
     ferry_free(dev);
     return name;
 }
@@ -331,10 +303,10 @@ static void test_differences(void)
     g_autofree char *name = save();
     FerryDev *dev;
 
-    g_assert_true(load(&dev, NULLS, FRAMED, name));
+    g_assert_true(ferry_migrate_load(&dev, NULLS, FRAMED, name));
     ferry_free(dev);
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-        g_assert_false(load(&dev, NULLS, options[i], name));
+        g_assert_false(ferry_migrate_load(&dev, NULLS, options[i], name));
         ferry_free(dev);
     }
     unlink(name);
@@ -345,29 +317,20 @@ static void test_bogus_stream(void)
     GRand *rand = g_rand_new_with_seed(20251122);
     g_autofree char *name = save();
     g_autofree char *good = NULL;
-    gsize len, at = 0;
+    gsize len, at;
     FerryStream st;
     FerryDev *dev;
 
-    g_assert_true(g_file_get_contents(name, &good, &len, NULL));
-    for (gsize i = 0; i + 12 < len && !at; i++) {
-        at = memcmp(good + i, "ferry/ports", 11) ? 0 : i + 11;
-    }
-    g_assert_cmpuint(at, >, 0);
+    good = ferry_migrate_find(name, "ferry/ports", &len, &at);
     for (int i = 0; i < 20; i++) {
         g_autofree char *bad = g_memdup2(good, len);
         /* The first port's numbers, or what is behind its FIFOs */
         gsize span = i & 1 ? 40 : 7000;
         bool taken;
 
-        for (int n = g_rand_int_range(rand, 1, 20); n--; ) {
-            gsize where = at + 4 + g_rand_int_range(rand, 0, span);
-
-            bad[MIN(where, len - 1)] = g_rand_boolean(rand) ? -1 :
-                                       g_rand_int(rand);
-        }
+        ferry_migrate_spoil(rand, 20, bad, at + 4, MIN(at + 4 + span, len));
         g_assert_true(g_file_set_contents(name, bad, len, NULL));
-        taken = load(&dev, NULLS, FRAMED, name);
+        taken = ferry_migrate_load(&dev, NULLS, FRAMED, name);
         if (taken) {
             qtest_qmp_assert_success(dev->qts, "{ 'execute': 'cont' }");
         }
@@ -394,26 +357,12 @@ static void test_bogus_stream(void)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*test)(const void *);
-    } tests[] = {
-        { "loopback-goes-on", test_loopback },
-        { "bytes-go-on", test_bytes },
-        { "frames-go-on", test_frames },
-        { "closed-destination-is-told", test_closed },
-    };
-
     g_test_init(&argc, &argv, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
-        for (size_t r = 0; r < ARRAY_SIZE(routes); r++) {
-            g_autofree char *path = g_strdup_printf("ferry/port-migrate/%s/%s",
-                                                    tests[i].name,
-                                                    routes[r].name);
-
-            qtest_add_data_func(path, &routes[r], tests[i].test);
-        }
-    }
+    ferry_migrate_add("port-migrate", "loopback-goes-on", test_loopback);
+    ferry_migrate_add("port-migrate", "bytes-go-on", test_bytes);
+    ferry_migrate_add("port-migrate", "frames-go-on", test_frames);
+    ferry_migrate_add("port-migrate", "closed-destination-is-told",
+                      test_closed);
     ferry_add_plain("port-migrate", "idle-time-goes-on", test_idle);
     ferry_add_plain("port-migrate", "differences-are-refused",
                     test_differences);

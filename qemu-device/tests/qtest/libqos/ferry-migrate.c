@@ -34,7 +34,7 @@ bool ferry_migrate_end(FerryDev *dev)
         if (!g_strcmp0(status, "failed")) {
             return false;
         }
-        g_usleep(1000);
+        g_usleep(5000);
     }
 }
 
@@ -79,14 +79,77 @@ FerryDev *ferry_migrate_receive(FerryDev *from, FerryEngine engine,
     return to;
 }
 
+/* Stops the source where it is; the file that has its stream */
+char *ferry_migrate_save(FerryDev *dev)
+{
+    char *name = ferry_migrate_file();
+
+    qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
+    ferry_migrate_send(dev, name);
+    ferry_migrate_wait(dev);
+    return name;
+}
+
 /* Stops the source where it is, and goes on in another machine. */
 FerryDev *ferry_migrate(FerryDev *from, FerryEngine engine,
                         const char *machine, const char *options)
 {
-    g_autofree char *name = ferry_migrate_file();
+    g_autofree char *name = ferry_migrate_save(from);
 
-    qtest_qmp_assert_success(from->qts, "{ 'execute': 'stop' }");
-    ferry_migrate_send(from, name);
-    ferry_migrate_wait(from);
     return ferry_migrate_receive(from, engine, machine, options, name);
+}
+
+/* A machine that was given a stream; whether it has taken it in */
+bool ferry_migrate_load(FerryDev **dev, const char *machine,
+                        const char *options, const char *name)
+{
+    g_autofree char *incoming = g_strdup_printf("%s -incoming defer", machine);
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+
+    *dev = ferry_new(FERRY_VIRTUAL, incoming, options);
+    qtest_qmp_assert_success((*dev)->qts, "{ 'execute': 'migrate-incoming',"
+                             "  'arguments': { 'uri': %s,"
+                             "  'exit-on-error': false } }", uri);
+    return ferry_migrate_end(*dev);
+}
+
+/* A stream, and where in it a section's name ends */
+char *ferry_migrate_find(const char *name, const char *section, gsize *len,
+                         gsize *at)
+{
+    char *stream, *found;
+
+    g_assert_true(g_file_get_contents(name, &stream, len, NULL));
+    found = memmem(stream, *len, section, strlen(section));
+    g_assert_nonnull(found);
+    *at = found - stream + strlen(section);
+    return stream;
+}
+
+/* Writes over less than MOST bytes of a stream, somewhere in [FROM, END). */
+void ferry_migrate_spoil(GRand *rand, int most, char *stream, gsize from,
+                         gsize end)
+{
+    for (int n = g_rand_int_range(rand, 1, most); n--; ) {
+        stream[g_rand_int_range(rand, from, end)] =
+            g_rand_boolean(rand) ? -1 : g_rand_int(rand);
+    }
+}
+
+void ferry_migrate_add(const char *area, const char *name,
+                       void (*test)(const void *route))
+{
+    static const FerryRoute routes[] = {
+        { "virtual-to-virtual", FERRY_VIRTUAL, FERRY_VIRTUAL },
+        { "iothread-to-iothread", FERRY_IOTHREAD, FERRY_IOTHREAD },
+        { "virtual-to-iothread", FERRY_VIRTUAL, FERRY_IOTHREAD },
+        { "iothread-to-virtual", FERRY_IOTHREAD, FERRY_VIRTUAL },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        g_autofree char *path = g_strdup_printf("ferry/%s/%s/%s", area, name,
+                                                routes[i].name);
+
+        qtest_add_data_func(path, &routes[i], test);
+    }
 }

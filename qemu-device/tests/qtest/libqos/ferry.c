@@ -128,6 +128,17 @@ uint32_t ferry_read(FerryDev *dev, uint32_t offset)
     return qtest_readl(dev->qts, dev->ctrl + offset);
 }
 
+uint64_t ferry_read64(FerryDev *dev, uint32_t offset_lo)
+{
+    uint32_t hi, lo;
+
+    do {
+        hi = ferry_read(dev, offset_lo + 4);
+        lo = ferry_read(dev, offset_lo);
+    } while (hi != ferry_read(dev, offset_lo + 4));
+    return (uint64_t)hi << 32 | lo;
+}
+
 void ferry_write(FerryDev *dev, uint32_t offset, uint32_t value)
 {
     qtest_writel(dev->qts, dev->ctrl + offset, value);
@@ -256,13 +267,7 @@ uint32_t ferry_queue_read(FerryQueue *q, uint32_t reg)
 
 uint64_t ferry_queue_read64(FerryQueue *q, uint32_t reg_lo)
 {
-    uint32_t hi, lo;
-
-    do {
-        hi = ferry_queue_read(q, reg_lo + 4);
-        lo = ferry_queue_read(q, reg_lo);
-    } while (hi != ferry_queue_read(q, reg_lo + 4));
-    return (uint64_t)hi << 32 | lo;
+    return ferry_read64(q->dev, FERRY_CHAN(q->chan) + reg_lo);
 }
 
 void ferry_queue_write(FerryQueue *q, uint32_t reg, uint32_t value)
@@ -302,13 +307,15 @@ void ferry_queue_assert_error(FerryQueue *q, uint32_t status, uint32_t index,
 void ferry_queue_configure(FerryQueue *q)
 {
     uint32_t size = 1U << q->order;
+    g_autofree uint8_t *cq = g_malloc(size * FERRY_CQE_SIZE);
 
+    ferry_get(q->dev, q->cq, cq, size * FERRY_CQE_SIZE);
     for (uint32_t i = 0; i < size; i++) {
         uint32_t next = q->init + ((i - q->init) & (size - 1));
 
-        qtest_writel(q->dev->qts,
-                     q->cq + i * FERRY_CQE_SIZE + FERRY_CQE_SEQ, next);
+        stl_le_p(cq + i * FERRY_CQE_SIZE + FERRY_CQE_SEQ, next);
     }
+    ferry_fill(q->dev, q->cq, cq, size * FERRY_CQE_SIZE);
     ferry_queue_write(q, FERRY_CHAN_SQ_BASE_LO, q->sq);
     ferry_queue_write(q, FERRY_CHAN_SQ_BASE_HI, q->sq >> 32);
     ferry_queue_write(q, FERRY_CHAN_CQ_BASE_LO, q->cq);
@@ -460,13 +467,7 @@ uint32_t ferry_stream_read(FerryStream *st, uint32_t reg)
 
 uint64_t ferry_stream_read64(FerryStream *st, uint32_t reg_lo)
 {
-    uint32_t hi, lo;
-
-    do {
-        hi = ferry_stream_read(st, reg_lo + 4);
-        lo = ferry_stream_read(st, reg_lo);
-    } while (hi != ferry_stream_read(st, reg_lo + 4));
-    return (uint64_t)hi << 32 | lo;
+    return ferry_read64(st->dev, FERRY_PORT(st->port) + reg_lo);
 }
 
 void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value)

@@ -20,7 +20,7 @@
 
 /* Where virt has its memory, and where the tests put things in it */
 #define FERRY_RAM           0x40000000ULL
-#define FERRY_RINGS         (FERRY_RAM + 0x01000000)
+#define FERRY_RINGS         (FERRY_RAM + 0x00200000)
 #define FERRY_RINGS_STRIDE  0x20000
 #define FERRY_LISTS         (FERRY_RAM + 0x04000000)
 #define FERRY_DATA          (FERRY_RAM + 0x08000000)
@@ -100,6 +100,7 @@ void ferry_free(FerryDev *dev);
 bool ferry_accepts(const char *machine, const char *options, char **message);
 
 uint32_t ferry_read(FerryDev *dev, uint32_t offset);
+uint64_t ferry_read64(FerryDev *dev, uint32_t offset_lo);
 void ferry_write(FerryDev *dev, uint32_t offset, uint32_t value);
 void ferry_doorbell(FerryDev *dev, unsigned int chan, uint32_t tail);
 
@@ -174,7 +175,17 @@ FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
                          const char *options);
 void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
 
+typedef struct FerryRoute {
+    const char *name;
+    FerryEngine from;
+    FerryEngine to;
+} FerryRoute;
+
 /* ferry-migrate.c: a stream in a file, and who writes and reads it */
+
+/* Adds /ferry/AREA/NAME/ROUTE, a test that gets a FerryRoute, for each. */
+void ferry_migrate_add(const char *area, const char *name,
+                       void (*test)(const void *route));
 char *ferry_migrate_file(void);
 char *ferry_migrate_query(FerryDev *dev, int64_t *syncs);
 bool ferry_migrate_end(FerryDev *dev);
@@ -183,6 +194,13 @@ void ferry_migrate_send(FerryDev *dev, const char *name);
 FerryDev *ferry_migrate_receive(FerryDev *from, FerryEngine engine,
                                 const char *machine, const char *options,
                                 const char *name);
+char *ferry_migrate_save(FerryDev *dev);
+bool ferry_migrate_load(FerryDev **dev, const char *machine,
+                        const char *options, const char *name);
+char *ferry_migrate_find(const char *name, const char *section, gsize *len,
+                         gsize *at);
+void ferry_migrate_spoil(GRand *rand, int most, char *stream, gsize from,
+                         gsize end);
 /* Stops the source where it is, and goes on in another machine. */
 FerryDev *ferry_migrate(FerryDev *from, FerryEngine engine,
                         const char *machine, const char *options);
