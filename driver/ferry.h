@@ -9,9 +9,11 @@
  *	power    clock, reset line, suspend
  *	cdev     /dev/ferryN: open files, ioctls
  *	queue    a channel in the hands of an open file
+ *	port     /dev/ferryNpK: two channels and a stream each way (ferry_port.h)
  *	buf      memory for the device
  *	window   the table that says what memory a file's channels may touch
- *	chan     a hardware channel: claim, commands, interrupts
+ *	claim    who has which channel
+ *	chan     a hardware channel: commands, interrupts
  *	ring     indices, slots and barriers; knows no device
  *
  * Lock order, outermost first. Documentation/ferry/driver.rst says why.
@@ -19,12 +21,15 @@
  *	ferry_dev.srcu (read)
  *	ferry_dev.files_lock		closing or unplugging of open files
  *	ferry_queue.lock		a queue's ring; user memory is accessed
+ *	ferry_port.lock			opening, closing, settings of a port
+ *	ferry_rx.mutex, ferry_tx.mutex	a stream's reader or writer; likewise
  *	mmap_lock
  *	ferry_dev.bufs_lock		list and memory of buffers
  *	ferry_dev.share_lock		claiming of channels
  *	ferry_wintab.lock		rows, and which channels use them
  *	ferry_chan.cmd_lock		commands to a channel
- *	ferry_chan.lock			waiters, interrupts (in hard interrupt)
+ *	ferry_chan.lock			waiters, interrupts (in hard interrupt); what
+ *					a port has received
  */
 #ifndef FERRY_H
 #define FERRY_H
@@ -68,6 +73,7 @@
 struct clk;
 struct dentry;
 struct ferry_dev;
+struct ferry_port;
 struct ferry_queue;
 struct reset_control;
 struct vm_area_struct;
@@ -83,6 +89,7 @@ struct vm_area_struct;
  * @min_order: least log2 of the size of a ring
  * @max_order: greatest log2 of the size of a ring
  * @rows: most rows of a window table
+ * @bypass: channels can be given bus addresses
  * @max_len: greatest length of an entry, bytes
  * @reset_us: bound of a reset, microseconds
  * @stop_us: bound of STOP and WIN_INVALIDATE, microseconds
@@ -97,6 +104,7 @@ struct ferry_caps {
 	u32 min_order;
 	u32 max_order;
 	u32 rows;
+	bool bypass;
 	u32 max_len;
 	u32 reset_us;
 	u32 stop_us;
@@ -105,11 +113,15 @@ struct ferry_caps {
 /**
  * enum ferry_role - what a channel is for; fixed at probe
  * @FERRY_ROLE_USER: QUEUE_CREATE may claim it
+ * @FERRY_ROLE_PORT: belongs to a port
  * @FERRY_ROLE_RESERVED: dma-channel-mask keeps it for somebody else
+ * @FERRY_ROLES: number of roles
  */
 enum ferry_role {
 	FERRY_ROLE_USER,
+	FERRY_ROLE_PORT,
 	FERRY_ROLE_RESERVED,
+	FERRY_ROLES,
 };
 
 /**
@@ -138,20 +150,29 @@ struct ferry_waiter {
 
 /**
  * struct ferry_chan_config - what a channel is started with
- * @tab: window table
+ * @tab: window table, or NULL: entries have bus addresses (BYPASS)
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255
+ * @endless: entries may wait for ever for what comes from outside, so suspend
+ *	completes them with FERRY_ERR_CANCELLED
  * @notify: called when a waiter is satisfied or the channel died, in hard or
  *	soft interrupt or process context with &ferry_chan.lock held; must not
  *	sleep
  * @owner: whose channel it is, given to @notify
+ * @let_go: called with @kept once the device is out of the channel's memory: by
+ *	ferry_chan_release(), or later if it does not answer; may be NULL. Not
+ *	called if ferry_chan_start() fails
+ * @kept: what has to stay until then
  */
 struct ferry_chan_config {
 	struct ferry_wintab *tab;
 	u32 order;
 	u32 weight;
+	bool endless;
 	void (*notify)(void *owner);
 	void *owner;
+	void (*let_go)(void *kept);
+	void *kept;
 };
 
 /**
@@ -176,6 +197,7 @@ struct ferry_chan_config {
  * @ring: the rings; indices are the owner's, memory is there while @live
  * @live: @ring may be looked at
  * @dead: halted or reset: nothing will complete any more
+ * @paused: stopped for suspend; an owner that submits in interrupts must not
  * @armed: CQ_ARM was written, and its interrupt not seen
  * @armed_index: last value of CQ_ARM
  * @late: @watch saw a completion whose interrupt had not come
@@ -205,6 +227,7 @@ struct ferry_chan {
 	struct ferry_ring ring;
 	bool live;
 	bool dead;
+	bool paused;
 	bool armed;
 	u32 armed_index;
 	bool late;
@@ -245,6 +268,7 @@ struct ferry_irq {
  * @role_mask: channels of each role
  * @claimed: channels in use; a bit is set by whoever claims
  * @chans: channels, caps.channels of them
+ * @ports: ports, caps.ports of them; NULL where a channel is somebody else's
  * @srcu: held by every call of user space; see ferry_dev_enter()
  * @unplugged: the device is gone, or the machine goes down; never cleared.
  *	Unbinding synchronises @srcu then
@@ -270,9 +294,10 @@ struct ferry_dev {
 	struct ferry_caps caps;
 	u32 nr_irqs;
 	struct ferry_irq irqs[FERRY_MAX_LINES];
-	u64 role_mask[2];
+	u64 role_mask[FERRY_ROLES];
 	DECLARE_BITMAP(claimed, FERRY_MAX_CHANNELS);
 	struct ferry_chan *chans;
+	struct ferry_port **ports;
 
 	struct srcu_struct srcu;
 	bool unplugged;
@@ -381,16 +406,26 @@ int ferry_power_get(struct ferry_dev *fdev);
 void ferry_power_enable(struct ferry_dev *fdev);
 void ferry_power_disable(struct ferry_dev *fdev);
 int ferry_power_hold(struct ferry_dev *fdev);
+bool ferry_power_stays(const struct ferry_dev *fdev);
 
 /* ferry_cdev.c */
 int ferry_cdev_init(void);
 void ferry_cdev_exit(void);
 struct ferry_dev *ferry_cdev_alloc(struct device *parent);
 int ferry_cdev_add(struct ferry_dev *fdev);
+void ferry_cdev_set_node(struct device *dev, const struct ferry_dev *fdev, u32 port);
 void ferry_cdev_announce(struct ferry_dev *fdev);
 void ferry_cdev_shutdown(struct ferry_dev *fdev);
 void ferry_cdev_unplug(struct ferry_dev *fdev);
 int ferry_put_arg(void __user *arg, const void *from, size_t size, size_t user_size);
+
+/* ferry_port.c */
+int ferry_ports_init(struct ferry_dev *fdev);
+int ferry_ports_add(struct ferry_dev *fdev);
+void ferry_ports_del(struct ferry_dev *fdev);
+void ferry_ports_wake(struct ferry_dev *fdev);
+void ferry_ports_unplug(struct ferry_dev *fdev);
+void ferry_ports_free(struct ferry_dev *fdev);
 
 /* ferry_queue.c */
 long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
@@ -420,11 +455,15 @@ void ferry_buf_zap(struct ferry_file *file);
 void ferry_buf_free_all(struct ferry_file *file);
 void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet);
 
+/* ferry_claim.c */
+struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid);
+int ferry_chan_claim_port(struct ferry_chan *chan, kuid_t uid);
+void ferry_chan_unclaim(struct ferry_chan *chan);
+u32 ferry_chan_held(struct ferry_dev *fdev, kuid_t uid);
+
 /* ferry_chan.c */
 void ferry_chan_init(struct ferry_chan *chan, struct ferry_dev *fdev, u32 nr,
 		     void __iomem *doorbell);
-struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid);
-u32 ferry_chan_held(struct ferry_dev *fdev, kuid_t uid);
 int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cfg);
 void ferry_chan_release(struct ferry_chan *chan);
 int ferry_chan_cancel(struct ferry_chan *chan);
@@ -439,6 +478,8 @@ int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32
 int ferry_chan_done(struct ferry_chan *chan, u32 target, const void *owner);
 int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target,
 		   const void *owner);
+bool ferry_chan_arm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target);
+void ferry_chan_moderate(struct ferry_chan *chan, u32 coalesce);
 void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, const void *owner);
 void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter);
 void ferry_chan_rearm(struct ferry_chan *chan);
@@ -454,6 +495,7 @@ void ferry_error_read(struct ferry_chan *chan, struct ferry_error *error);
 
 /* ferry_sysfs.c */
 extern const struct attribute_group *ferry_dev_groups[];
+extern const struct attribute_group *ferry_port_groups[];
 int ferry_sysfs_add(struct ferry_dev *fdev);
 void ferry_sysfs_remove(struct ferry_dev *fdev);
 

@@ -30,6 +30,8 @@
  */
 
 #define FERRY_MAX_DEVICES	64
+/* Minors: the devices, then the ports of each. */
+#define FERRY_MINORS		(FERRY_MAX_DEVICES * (1 + FERRY_MAX_PORTS))
 
 static dev_t ferry_devt;
 static DEFINE_IDA(ferry_ida);
@@ -37,7 +39,11 @@ static DEFINE_IDA(ferry_ida);
 /* devtmpfs makes the node 0600; tools/70-ferry.rules gives it to a group. */
 static const struct class ferry_class = {
 	.name = "ferry",
-	.dev_groups = ferry_dev_groups,
+};
+
+static const struct device_type ferry_dev_type = {
+	.name = "controller",
+	.groups = ferry_dev_groups,
 };
 
 /* It lends its address space and is never given to anybody. */
@@ -159,6 +165,7 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 		.max_queues = READ_ONCE(fdev->max_queues),
 		.queues = ferry_chan_held(fdev, current_uid()),
 		.user_mask = fdev->role_mask[FERRY_ROLE_USER],
+		.port_mask = fdev->role_mask[FERRY_ROLE_PORT],
 	};
 	bitmap_to_arr64(&cmd->busy_mask, fdev->claimed, FERRY_MAX_CHANNELS);
 	return ferry_put_arg(arg, cmd, sizeof(*cmd), size);
@@ -399,6 +406,7 @@ struct ferry_dev *ferry_cdev_alloc(struct device *parent)
 
 	device_initialize(&fdev->dev);
 	fdev->dev.class = &ferry_class;
+	fdev->dev.type = &ferry_dev_type;
 	fdev->dev.parent = parent;
 	fdev->dev.devt = MKDEV(MAJOR(ferry_devt), fdev->id);
 	fdev->dev.release = ferry_dev_release;
@@ -416,6 +424,19 @@ err_cleanup_srcu:
 err_free:
 	kfree(fdev);
 	return ERR_PTR(err);
+}
+
+/**
+ * ferry_cdev_set_node() - make a device of a port one of this class
+ * @dev: device, initialised
+ * @fdev: whose port it is
+ * @port: number of the port
+ */
+void ferry_cdev_set_node(struct device *dev, const struct ferry_dev *fdev, u32 port)
+{
+	dev->class = &ferry_class;
+	dev->devt = MKDEV(MAJOR(ferry_devt),
+			  FERRY_MAX_DEVICES + fdev->id * FERRY_MAX_PORTS + port);
 }
 
 /**
@@ -458,6 +479,7 @@ void ferry_cdev_shutdown(struct ferry_dev *fdev)
 	list_for_each_entry(file, &fdev->files, node)
 		ferry_queue_wake_all(file);
 	mutex_unlock(&fdev->files_lock);
+	ferry_ports_wake(fdev);
 }
 
 /**
@@ -495,12 +517,12 @@ int ferry_cdev_init(void)
 {
 	int err;
 
-	err = alloc_chrdev_region(&ferry_devt, 0, FERRY_MAX_DEVICES, "ferry");
+	err = alloc_chrdev_region(&ferry_devt, 0, FERRY_MINORS, "ferry");
 	if (err)
 		return err;
 	err = class_register(&ferry_class);
 	if (err)
-		unregister_chrdev_region(ferry_devt, FERRY_MAX_DEVICES);
+		unregister_chrdev_region(ferry_devt, FERRY_MINORS);
 	return err;
 }
 
@@ -510,6 +532,6 @@ int ferry_cdev_init(void)
 void ferry_cdev_exit(void)
 {
 	class_unregister(&ferry_class);
-	unregister_chrdev_region(ferry_devt, FERRY_MAX_DEVICES);
+	unregister_chrdev_region(ferry_devt, FERRY_MINORS);
 	ida_destroy(&ferry_ida);
 }

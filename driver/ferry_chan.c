@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Channels: claim, memory, commands.
+ * Channels: memory, commands.
  */
 #include <linux/bitfield.h>
-#include <linux/capability.h>
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/pm_runtime.h>
@@ -99,11 +98,13 @@ static int ferry_chan_program(struct ferry_chan *chan)
 	writel(upper_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
 	writel(lower_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);
 	writel(upper_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_HI);
-	writel(lower_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_LO);
-	writel(upper_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_HI);
-	writel(tab->count, regs + FERRY_CHAN_WT_COUNT);
-	writel(FIELD_PREP(FERRY_CHAN_CONFIG_RING_ORDER, chan->cfg.order),
-	       regs + FERRY_CHAN_CONFIG);
+	if (tab) {
+		writel(lower_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_LO);
+		writel(upper_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_HI);
+		writel(tab->count, regs + FERRY_CHAN_WT_COUNT);
+	}
+	writel(FIELD_PREP(FERRY_CHAN_CONFIG_RING_ORDER, chan->cfg.order) |
+	       (tab ? 0 : FERRY_CHAN_CONFIG_BYPASS), regs + FERRY_CHAN_CONFIG);
 	writel(chan->ring.tail, regs + FERRY_CHAN_INDEX_INIT);
 	writel(chan->cfg.weight, regs + FERRY_CHAN_WEIGHT);
 	writel(chan->coalesce, regs + FERRY_CHAN_COALESCE);
@@ -154,76 +155,6 @@ void ferry_chan_init(struct ferry_chan *chan, struct ferry_dev *fdev, u32 nr,
 	timer_setup(&chan->watch, ferry_chan_watch, 0);
 }
 
-/**
- * ferry_chan_held() - user channels that a user holds
- * @fdev: device
- * @uid: user
- *
- * Exact with &ferry_dev.share_lock held, a hint without.
- *
- * Return: how many.
- */
-u32 ferry_chan_held(struct ferry_dev *fdev, kuid_t uid)
-{
-	u32 held = 0;
-	u32 nr;
-
-	for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)
-		held += uid_eq(fdev->chans[nr].uid, uid);
-	return held;
-}
-
-static int ferry_chan_find(struct ferry_dev *fdev)
-{
-	u32 nr;
-
-	for (nr = 0; nr < fdev->caps.channels; nr++)
-		if (fdev->role_mask[FERRY_ROLE_USER] & BIT_ULL(nr) &&
-		    !test_and_set_bit(nr, fdev->claimed))
-			return nr;
-	return -ENOSPC;
-}
-
-/**
- * ferry_chan_claim() - take a free user channel
- * @fdev: device
- * @uid: for whom; a user who has their share already needs CAP_SYS_RESOURCE
- *
- * The device is powered from now on. Give it back with ferry_chan_release(), or
- * have ferry_chan_start() do so. May sleep.
- *
- * Return: channel, or ERR_PTR(): -ENOSPC none free or the share used up, -EIO the
- * device could not be powered.
- */
-struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid)
-{
-	int nr = -ENOSPC;
-
-	mutex_lock(&fdev->share_lock);
-	if (ferry_chan_held(fdev, uid) < fdev->max_queues || capable(CAP_SYS_RESOURCE))
-		nr = ferry_chan_find(fdev);
-	if (nr >= 0)
-		fdev->chans[nr].uid = uid;
-	mutex_unlock(&fdev->share_lock);
-	if (nr < 0)
-		return ERR_PTR(nr);
-
-	if (ferry_power_hold(fdev)) {
-		clear_bit(nr, fdev->claimed);
-		return ERR_PTR(-EIO);
-	}
-	return &fdev->chans[nr];
-}
-
-static void ferry_chan_unclaim(struct ferry_chan *chan)
-{
-	struct ferry_dev *fdev = chan->fdev;
-
-	pm_runtime_mark_last_busy(fdev->parent);
-	pm_runtime_put_autosuspend(fdev->parent);
-	clear_bit(chan->nr, fdev->claimed);
-}
-
 static size_t ferry_chan_sq_bytes(const struct ferry_chan *chan)
 {
 	return sizeof(struct ferry_sqe) << chan->cfg.order;
@@ -239,9 +170,12 @@ static void ferry_chan_free(struct ferry_chan *chan)
 {
 	struct device *parent = chan->fdev->parent;
 
-	ferry_wintab_detach(chan->cfg.tab, chan);
+	if (chan->cfg.tab)
+		ferry_wintab_detach(chan->cfg.tab, chan);
 	dma_free_coherent(parent, ferry_chan_cq_bytes(chan), chan->ring.cq, chan->cq_dma);
 	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq, chan->sq_dma);
+	if (chan->cfg.let_go)
+		chan->cfg.let_go(chan->cfg.kept);
 	ferry_chan_unclaim(chan);
 }
 
@@ -349,19 +283,23 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	cq = dma_alloc_coherent(parent, ferry_chan_cq_bytes(chan), &chan->cq_dma, gfp);
 	if (!cq)
 		goto err_free_sq;
-	ferry_wintab_attach(cfg->tab, chan);
+	if (cfg->tab)
+		ferry_wintab_attach(cfg->tab, chan);
 
 	mutex_lock(&chan->cmd_lock);
 	chan->released = false;
 	ferry_ring_init(&chan->ring, sq, cq, chan->doorbell, cfg->order, 0);
 	spin_lock_irq(&chan->lock);
 	chan->dead = false;
+	chan->paused = false;
 	chan->armed = false;
 	chan->error = (struct ferry_error){};
 	chan->killed = NULL;
 	chan->live = true;
 	spin_unlock_irq(&chan->lock);
 	err = ferry_chan_program(chan);
+	if (err)
+		chan->cfg.let_go = NULL;
 	mutex_unlock(&chan->cmd_lock);
 	if (err)
 		ferry_chan_release(chan);
@@ -452,6 +390,28 @@ out_unlock:
 	return err;
 }
 
+/* An endless channel was stopped or reset: complete what it has left behind. */
+static void ferry_chan_settle(struct ferry_chan *chan)
+{
+	spin_lock_irq(&chan->lock);
+	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);
+	spin_unlock_irq(&chan->lock);
+}
+
+/* What would wait for ever ends now, and completes as far as it came. */
+static int ferry_chan_pause(struct ferry_chan *chan)
+{
+	int err;
+
+	spin_lock_irq(&chan->lock);
+	chan->paused = true;
+	spin_unlock_irq(&chan->lock);
+	err = ferry_chan_stop(chan);
+	if (!err)
+		ferry_chan_settle(chan);
+	return err;
+}
+
 /**
  * ferry_chan_suspend() - let a channel finish and stop it
  * @chan: channel; user space is frozen
@@ -468,6 +428,10 @@ int ferry_chan_suspend(struct ferry_chan *chan)
 	mutex_lock(&chan->cmd_lock);
 	if (!chan->live || chan->dead)
 		goto out_unlock;
+	if (chan->cfg.endless) {
+		err = ferry_chan_pause(chan) ? -EBUSY : 0;
+		goto out_unlock;
+	}
 	err = readl_poll_timeout(chan->regs + FERRY_CHAN_HEAD, head, head == chan->ring.tail,
 				 FERRY_POLL_US, FERRY_DRAIN_US);
 	if (!err)
@@ -494,10 +458,14 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	/* It was not stopped. A halt has its interrupt. */
 	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED)
 		goto out_unlock;
-	/* A stop that took too long may end any time; nothing is outstanding. */
-	if (state != FERRY_STATE_IDLE && ferry_chan_reset(chan))
+	/* A stop that took too long may end any time. */
+	if (state != FERRY_STATE_IDLE && ferry_chan_reset(chan)) {
 		ferry_chan_kill(chan, "did not stop for suspend");
-	else if (ferry_chan_program(chan))
+		goto out_unlock;
+	}
+	if (chan->cfg.endless)
+		ferry_chan_settle(chan);
+	if (ferry_chan_program(chan))
 		ferry_chan_kill(chan, "did not start after suspend");
 	else
 		ferry_chan_rearm(chan);

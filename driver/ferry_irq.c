@@ -143,6 +143,45 @@ int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 tar
 }
 
 /**
+ * ferry_chan_arm_locked() - ask to be notified, for who has the lock already
+ * @chan: channel of the caller; &ferry_chan.lock is held, perhaps by the notification
+ *	that the caller is in
+ * @waiter: waiter; its node is initialised
+ * @target: notify when every index before this one has completed
+ *
+ * What completed between the caller's look and this call interrupts at once.
+ *
+ * Return: false: nothing will complete any more.
+ */
+bool ferry_chan_arm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target)
+{
+	lockdep_assert_held(&chan->lock);
+
+	if (!chan->live || chan->dead)
+		return false;
+	waiter->target = target;
+	if (list_empty(&waiter->node))
+		list_add_tail(&waiter->node, &chan->waiters);
+	ferry_chan_arm_least(chan);
+	return true;
+}
+
+/**
+ * ferry_chan_moderate() - hold interrupts back from now on
+ * @chan: channel of the caller; &ferry_chan.lock is held
+ * @coalesce: value of COALESCE
+ *
+ * Until the next start; &ferry_chan.coalesce stays.
+ */
+void ferry_chan_moderate(struct ferry_chan *chan, u32 coalesce)
+{
+	lockdep_assert_held(&chan->lock);
+
+	if (chan->live && !chan->dead && !chan->paused)
+		writel(coalesce, chan->regs + FERRY_CHAN_COALESCE);
+}
+
+/**
  * ferry_chan_arm_next() - ask to be notified of the next completion to come
  * @chan: channel
  * @waiter: waiter; its node is initialised
@@ -201,6 +240,7 @@ void ferry_chan_rearm(struct ferry_chan *chan)
 
 	spin_lock_irqsave(&chan->lock, flags);
 	chan->armed = false;
+	chan->paused = false;
 	ferry_chan_wake(chan);
 	ferry_chan_arm_least(chan);
 	spin_unlock_irqrestore(&chan->lock, flags);

@@ -39,7 +39,8 @@ static int ferry_reset_own_channels(struct ferry_dev *fdev)
  * ferry_dev_reset() - stop everything and put every register back
  * @fdev: device, powered; nobody uses a channel
  *
- * Channels that are somebody else's go on. May sleep.
+ * Channels that are somebody else's go on, and ports keep what they have received,
+ * unless a channel needs more than its own reset. May sleep.
  *
  * Return: 0: the device touches no memory for us; -ETIMEDOUT: it did not become
  * ready.
@@ -50,6 +51,8 @@ int ferry_dev_reset(struct ferry_dev *fdev)
 
 	if (fdev->role_mask[FERRY_ROLE_RESERVED])
 		return ferry_reset_own_channels(fdev);
+	if (fdev->role_mask[FERRY_ROLE_PORT] && !ferry_reset_own_channels(fdev))
+		return 0;
 
 	writel(FERRY_CTRL_RESET, fdev->ctrl + FERRY_CTRL);
 	return readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status,
@@ -82,6 +85,7 @@ static int ferry_read_caps(struct ferry_dev *fdev)
 	caps->max_order = FIELD_GET(FERRY_CAP_RING_MAX_ORDER, val);
 	caps->rows = FIELD_GET(FERRY_CAP_WINDOWS_ROWS, readl(ctrl + FERRY_CAP_WINDOWS));
 	caps->max_len = readl(ctrl + FERRY_CAP_LEN);
+	caps->bypass = readl(ctrl + FERRY_CAP_FEATURES) & FERRY_CAP_FEATURES_BYPASS;
 	val = readl(ctrl + FERRY_CAP_TIME);
 	caps->reset_us = FIELD_GET(FERRY_CAP_TIME_RESET_US, val);
 	caps->stop_us = FIELD_GET(FERRY_CAP_TIME_STOP_US, val);
@@ -91,11 +95,11 @@ static int ferry_read_caps(struct ferry_dev *fdev)
 	    caps->addr_width < 32 || caps->addr_width > 64 ||
 	    caps->min_order > caps->max_order ||
 	    caps->max_order > FIELD_MAX(FERRY_CHAN_CONFIG_RING_ORDER) ||
-	    caps->rows < 2)
+	    caps->rows < 2 || caps->ports > FERRY_MAX_PORTS)
 		return dev_err_probe(dev, -ENODEV,
-				     "impossible capabilities: %u channels, %u lines, %u address bits, orders %u to %u, %u windows\n",
+				     "impossible capabilities: %u channels, %u lines, %u address bits, orders %u to %u, %u windows, %u ports\n",
 				     caps->channels, caps->lines, caps->addr_width,
-				     caps->min_order, caps->max_order, caps->rows);
+				     caps->min_order, caps->max_order, caps->rows, caps->ports);
 	return 0;
 }
 
@@ -214,8 +218,6 @@ static int ferry_assign_roles(struct ferry_dev *fdev)
 		fdev->chans[nr].role = mask & BIT_ULL(nr) ? FERRY_ROLE_USER : FERRY_ROLE_RESERVED;
 	fdev->role_mask[FERRY_ROLE_USER] = mask;
 	fdev->role_mask[FERRY_ROLE_RESERVED] = all & ~mask;
-	/* One user cannot take all. */
-	fdev->max_queues = DIV_ROUND_UP(hweight64(mask), 2);
 	return 0;
 }
 
@@ -256,12 +258,15 @@ static void ferry_unplug(struct ferry_dev *fdev, bool powered)
 	u32 nr;
 
 	ferry_sysfs_remove(fdev);
+	ferry_ports_del(fdev);
 	ferry_cdev_unplug(fdev);
+	ferry_ports_unplug(fdev);
 	cancel_delayed_work_sync(&fdev->recover);
 	/* The last word: whatever was broken lets go now, or never. */
 	quiet = powered && !ferry_dev_reset(fdev);
 	for (nr = 0; nr < fdev->caps.channels; nr++)
 		broken |= !ferry_chan_unplug(&fdev->chans[nr], quiet);
+	ferry_ports_free(fdev);
 	ferry_buf_unplug(fdev, !broken);
 }
 
@@ -305,6 +310,11 @@ static int ferry_probe(struct platform_device *pdev)
 	err = ferry_assign_roles(fdev);
 	if (err)
 		return err;
+	err = ferry_ports_init(fdev);
+	if (err)
+		return err;
+	/* One user cannot take all. */
+	fdev->max_queues = DIV_ROUND_UP(hweight64(fdev->role_mask[FERRY_ROLE_USER]), 2);
 
 	err = readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status, status & FERRY_STATUS_READY,
 				 FERRY_POLL_US, caps->reset_us + FERRY_SLACK_US);
@@ -327,13 +337,18 @@ static int ferry_probe(struct platform_device *pdev)
 		dev_err_probe(dev, err, "cannot add the channels to sysfs\n");
 		goto err_unplug;
 	}
+	err = ferry_ports_add(fdev);
+	if (err) {
+		dev_err_probe(dev, err, "cannot add the ports\n");
+		goto err_unplug;
+	}
 	ferry_debugfs_add(fdev);
 	ferry_cdev_announce(fdev);
 
-	dev_info(dev, "ferry%d: version %u.%u, %u channels (%u for users), %u windows, %u interrupts\n",
+	dev_info(dev, "ferry%d: version %u.%u, %u channels (%u for users), %u ports, %u windows, %u interrupts\n",
 		 fdev->id, ferry_major(caps->version), ferry_minor(caps->version),
-		 caps->channels, (u32)hweight64(fdev->role_mask[FERRY_ROLE_USER]), caps->rows,
-		 fdev->nr_irqs);
+		 caps->channels, (u32)hweight64(fdev->role_mask[FERRY_ROLE_USER]), caps->ports,
+		 caps->rows, fdev->nr_irqs);
 	pm_runtime_mark_last_busy(dev);
 	pm_runtime_put_autosuspend(dev);
 	return 0;

@@ -14,7 +14,9 @@
  * A claimed channel, and a register that is being read for sysfs or debugfs, hold
  * a reference. Without any the device is suspended and forgets everything; it
  * is reset when it comes back. Channels that are somebody else's keep it
- * powered for ever, and the reset line untouched.
+ * powered for ever, and the reset line untouched. Ports keep it powered, too: what
+ * a peer sends before anybody opens the port waits in the device, and stays
+ * there over suspend.
  *
  * While it is suspended nobody looks at a register: the interrupts are disabled
  * and the timers of the channels off. A device that does not come back with
@@ -23,6 +25,20 @@
  */
 
 #define FERRY_AUTOSUSPEND_MS	100
+
+/**
+ * ferry_power_stays() - does the device stay powered when nobody here needs it?
+ * @fdev: device
+ *
+ * Who has the reserved channels may need it. What a port has received is lost
+ * with its power, and its peer may send at any time.
+ *
+ * Return: true if it does.
+ */
+bool ferry_power_stays(const struct ferry_dev *fdev)
+{
+	return fdev->role_mask[FERRY_ROLE_RESERVED] || fdev->role_mask[FERRY_ROLE_PORT];
+}
 
 static int ferry_power_on(struct ferry_dev *fdev)
 {
@@ -90,8 +106,7 @@ void ferry_power_enable(struct ferry_dev *fdev)
 	struct device *dev = fdev->parent;
 
 	pm_runtime_get_noresume(dev);
-	/* Whoever has the other channels did not ask for power. */
-	if (fdev->role_mask[FERRY_ROLE_RESERVED])
+	if (ferry_power_stays(fdev))
 		pm_runtime_get_noresume(dev);
 	pm_runtime_set_autosuspend_delay(dev, FERRY_AUTOSUSPEND_MS);
 	pm_runtime_use_autosuspend(dev);
@@ -108,7 +123,7 @@ void ferry_power_disable(struct ferry_dev *fdev)
 
 	pm_runtime_disable(dev);
 	pm_runtime_dont_use_autosuspend(dev);
-	if (fdev->role_mask[FERRY_ROLE_RESERVED])
+	if (ferry_power_stays(fdev))
 		pm_runtime_put_noidle(dev);
 	pm_runtime_put_noidle(dev);
 }
@@ -187,8 +202,7 @@ static int ferry_suspend(struct device *dev)
 			goto err_resume;
 		}
 	}
-	/* Whoever has the other channels may need power while we sleep. */
-	if (fdev->role_mask[FERRY_ROLE_RESERVED])
+	if (ferry_power_stays(fdev))
 		return 0;
 	err = pm_runtime_force_suspend(dev);
 	if (err)
@@ -206,7 +220,7 @@ static int ferry_resume(struct device *dev)
 	int err = 0;
 	u32 nr;
 
-	if (!fdev->role_mask[FERRY_ROLE_RESERVED])
+	if (!ferry_power_stays(fdev))
 		err = pm_runtime_force_resume(dev);
 	if (err) {
 		/* Nothing will complete: who waits is told. */

@@ -181,7 +181,13 @@ struct ferry_chan_attr {
 
 static ssize_t role_show(struct ferry_chan *chan, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", chan->role == FERRY_ROLE_USER ? "user" : "reserved");
+	static const char * const names[] = {
+		[FERRY_ROLE_USER]	= "user",
+		[FERRY_ROLE_PORT]	= "port",
+		[FERRY_ROLE_RESERVED]	= "reserved",
+	};
+
+	return sysfs_emit(buf, "%s\n", names[chan->role]);
 }
 FERRY_CHAN_ATTR_RO(role);
 

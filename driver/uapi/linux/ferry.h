@@ -44,7 +44,7 @@
 /**
  * struct ferry_sqe - submission entry, as the device reads it
  * @op: FERRY_OP_*
- * @flags: must be zero
+ * @flags: must be zero; only entries of a port's channel have some
  * @reserved: must be zero
  * @len: bytes, at most the max_len of FERRY_INFO
  * @src: source, FERRY_ADDR(buffer, offset)
@@ -287,5 +287,114 @@ struct ferry_submit {
 #define FERRY_IOC_BUF_FREE	_IO(FERRY_IOC_MAGIC, 0x06)
 #define FERRY_IOC_SUBMIT	_IO(FERRY_IOC_MAGIC, 0x07)
 #define FERRY_IOC_WAIT		_IO(FERRY_IOC_MAGIC, 0x08)
+
+/*
+ * /dev/ferryNpK is port K of the device: a stream of bytes in each direction, to
+ * and from what is outside. Each direction is one open file's at a time: open(2)
+ * for reading takes the one, for writing the other, O_RDWR both; EBUSY: somebody
+ * has it. Mode 3 takes none, for FERRY_PORT_IOC_INFO. ENODEV, ENOMEM, EIO.
+ *
+ * read(2)    waits for the first byte, and returns what is there. 0: the peer has
+ *	      closed; what is read next comes from the one that opens after it.
+ *	      Also 0 after SHUTDOWN. EAGAIN (O_NONBLOCK), EIO: the channel is dead,
+ *	      and what it had received has been read; open the port again
+ * write(2)   waits for room, and returns when all is with the port, or, on a
+ *	      signal, a part. With O_NONBLOCK a part, or EAGAIN. EPIPE (without a
+ *	      signal): after SHUTDOWN. EIO: the channel is dead, or a SEND failed
+ * fsync(2)   waits until the port has taken what was written: it is in the
+ *	      device, or further. EIO. EINVAL: not open for writing
+ * poll(2)    POLLIN: read does not wait. POLLOUT: write takes something, in packet
+ *	      mode a packet as long as the last that found no room. POLLRDHUP: the
+ *	      peer has closed, behind what can be read, or after SHUTDOWN.
+ *	      POLLERR: the channel is dead. POLLHUP: the device is gone
+ * close(2)   drops what was not read. What was written is sent, if it takes long
+ *	      enough after the file is gone; who opens next goes on behind it
+ * ioctl(2)   FIONREAD: bytes that read can have now, before the end of file; in
+ *	      packet mode those of the next packet. TIOCOUTQ: bytes that were
+ *	      written and that the port has not taken yet
+ *
+ * readv, writev, splice, sendfile, O_ASYNC (SIGIO) and RWF_NOWAIT work. Calls that
+ * a signal interrupts before anything was done are restarted with SA_RESTART, as
+ * with a pipe.
+ *
+ * In packet mode (FERRY_PORT_IOC_MODE) a write is a packet, and a read returns
+ * one, when all of it is there: as much as there is room for; the rest is
+ * dropped, as by recv(2) (last_packet tells how long it was, and FIONREAD how
+ * long the next one is). 0 may be an empty packet, too: POLLRDHUP tells. A packet
+ * that does not fit into the port's buffers (max_packet): EMSGSIZE for the
+ * writer; to the reader it comes cut. A packet that the peer has not finished when
+ * it closed is dropped.
+ */
+
+/* Flags of struct ferry_port_info */
+#define FERRY_PORT_CONNECTED	0x0001	/* there is a peer */
+#define FERRY_PORT_LOOPBACK	0x0002	/* what is written is read */
+#define FERRY_PORT_PACKETS	0x0004	/* ends of packet reach the peer */
+#define FERRY_PORT_READER	0x0100	/* this file has the receiving direction */
+#define FERRY_PORT_WRITER	0x0200	/* and the sending one */
+
+/* mode of FERRY_PORT_IOC_MODE */
+#define FERRY_PORT_MODE_PACKET	0x0001	/* a read or write is one packet */
+
+/* Directions */
+#define FERRY_PORT_RX		0x0001
+#define FERRY_PORT_TX		0x0002
+
+/**
+ * struct ferry_port_info - FERRY_PORT_IOC_INFO: what the port is and does
+ * @size: sizeof(struct ferry_port_info)
+ * @flags: FERRY_PORT_*
+ * @mode: FERRY_PORT_MODE_*
+ * @port: number of the port
+ * @rx_channel: number of the channel that receives
+ * @tx_channel: number of the channel that sends
+ * @buffer_size: bytes in a buffer
+ * @entries: buffers that wait for what comes; as many can be waiting to be sent
+ * @max_packet: longest packet that can be sent; at least so much can be received
+ * @last_packet: length of the last packet read, before it was cut
+ * @readable: as FIONREAD
+ * @queued: as TIOCOUTQ
+ */
+struct ferry_port_info {
+	__u32	size;
+	__u32	flags;
+	__u32	mode;
+	__u32	port;
+	__u32	rx_channel;
+	__u32	tx_channel;
+	__u32	buffer_size;
+	__u32	entries;
+	__u32	max_packet;
+	__u32	last_packet;
+	__u32	readable;
+	__u32	queued;
+};
+
+/**
+ * struct ferry_port_control - FERRY_PORT_IOC_MODE, _SHUTDOWN, _FLUSH
+ * @size: sizeof(struct ferry_port_control)
+ * @flags: MODE: FERRY_PORT_MODE_*; others: directions, FERRY_PORT_RX and _TX
+ *
+ * MODE sets the mode of the directions that this file has; EOPNOTSUPP: packets on
+ * a port that has none (FERRY_PORT_PACKETS). To be called before anything is
+ * read; what is left of a packet then counts as one.
+ *
+ * SHUTDOWN gives directions back, as close(2) would, and somebody else may open
+ * them: read returns 0 from then on, write EPIPE. The peer is not told.
+ *
+ * FLUSH drops what was received and not read, or written and not passed on, in
+ * the driver and in the device; in loopback, what is in the device either way.
+ *
+ * EPIPE: the file does not have (all of) these directions. EINVAL: none.
+ */
+struct ferry_port_control {
+	__u32	size;
+	__u32	flags;
+};
+
+#define FERRY_PORT_IOC_INFO	_IO(FERRY_IOC_MAGIC, 0x20)
+#define FERRY_PORT_IOC_MODE	_IO(FERRY_IOC_MAGIC, 0x21)
+#define FERRY_PORT_IOC_SHUTDOWN	_IO(FERRY_IOC_MAGIC, 0x22)
+#define FERRY_PORT_IOC_FLUSH	_IO(FERRY_IOC_MAGIC, 0x23)
 
 #endif /* _UAPI_LINUX_FERRY_H */

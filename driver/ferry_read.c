@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading: what was received, to user space. How blocks go round is told in
+ * ferry_receive.c.
+ */
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "ferry_port.h"
+
+/* Exchange what was copied for what has come. 0, or -EIO: nothing more will come. */
+static int ferry_rx_exchange(struct ferry_rx *rx)
+{
+	int err;
+
+	lockdep_assert_held(&rx->mutex);
+
+	spin_lock_irq(&rx->chan->lock);
+	list_splice_init(&rx->done, &rx->free);
+	rx->nr_free += rx->nr_done;
+	rx->nr_filled -= rx->nr_done;
+	rx->nr_done = 0;
+	ferry_rx_reap(rx, ferry_rx_size(rx));
+	list_splice_tail_init(&rx->ready, &rx->mine);
+	rx->ends_mine = rx->ends;
+	ferry_rx_refill(rx);
+	ferry_rx_arm(rx);
+	err = rx->failed || rx->chan->dead ? -EIO : 0;
+	spin_unlock_irq(&rx->chan->lock);
+	return err;
+}
+
+/* The reader is through with a block. */
+static void ferry_rx_finish(struct ferry_rx *rx, struct ferry_block *block)
+{
+	WRITE_ONCE(rx->taken, rx->taken + block->len - block->pos);
+	if (block->flags) {
+		WRITE_ONCE(rx->ends_taken, rx->ends_taken + 1);
+		if (block->flags & FERRY_CQE_HUP)
+			WRITE_ONCE(rx->hups_taken, rx->hups_taken + 1);
+	}
+	list_move(&block->node, &rx->done);
+	if (++rx->nr_done >= ferry_rx_size(rx) / 4)
+		ferry_rx_exchange(rx);
+}
+
+/* Bytes, wherever packets end; 0 at the end of file; -EAGAIN if there is nothing. */
+static ssize_t ferry_rx_take_bytes(struct ferry_rx *rx, struct iov_iter *to)
+{
+	struct ferry_block *block;
+	ssize_t done = 0;
+	size_t want, n;
+	int err;
+
+	while (iov_iter_count(to)) {
+		block = list_first_entry_or_null(&rx->mine, struct ferry_block, node);
+		if (!block) {
+			err = ferry_rx_exchange(rx);
+			if (!list_empty(&rx->mine))
+				continue;
+			return done ?: err ?: -EAGAIN;
+		}
+		want = min_t(size_t, iov_iter_count(to), block->len - block->pos);
+		n = copy_to_iter(block->data + block->pos, want, to);
+		block->pos += n;
+		WRITE_ONCE(rx->taken, rx->taken + n);
+		done += n;
+		if (n < want)
+			return done ?: -EFAULT;
+		if (block->pos < block->len)
+			break;
+		/* The end of file is a read's of its own. */
+		if (block->flags & FERRY_CQE_HUP && done)
+			break;
+		n = block->flags & FERRY_CQE_HUP;
+		ferry_rx_finish(rx, block);
+		if (n)
+			return 0;
+	}
+	return done;
+}
+
+/* Is there a packet in @mine? 0, or why not. */
+static int ferry_rx_find_packet(struct ferry_rx *rx)
+{
+	int err;
+
+	if (rx->ends_mine != rx->ends_taken)
+		return 0;
+	err = ferry_rx_exchange(rx);
+	if (rx->ends_mine != rx->ends_taken)
+		return 0;
+	if (err)
+		return err;
+	err = -EAGAIN;
+	spin_lock_irq(&rx->chan->lock);
+	if (rx->ends == rx->ends_mine && ferry_rx_is_cut(rx)) {
+		list_splice_tail_init(&rx->ready, &rx->mine);
+		rx->skip = true;
+		err = 0;
+	}
+	spin_unlock_irq(&rx->chan->lock);
+	return err;
+}
+
+/* A packet, as much as there is room for; the rest is dropped. */
+static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
+{
+	struct ferry_block *block, *next;
+	size_t done = 0;
+	u32 len = 0, n;
+	u32 end = 0;
+	int err;
+
+	err = ferry_rx_find_packet(rx);
+	if (err)
+		return err;
+	/* First copied, then taken: if the copy fails the packet is still there. */
+	list_for_each_entry(block, &rx->mine, node) {
+		n = min_t(size_t, iov_iter_count(to), block->len - block->pos);
+		if (n && !(block->flags & FERRY_CQE_HUP) &&
+		    copy_to_iter(block->data + block->pos, n, to) != n)
+			return -EFAULT;
+		done += n;
+		len += block->len - block->pos;
+		end = block->flags;
+		if (end)
+			break;
+	}
+	list_for_each_entry_safe(block, next, &rx->mine, node) {
+		bool last = block->flags;
+
+		ferry_rx_finish(rx, block);
+		if (last)
+			break;
+	}
+	rx->last_packet = len;
+	/* It was cut by the peer's end: nobody has all of it. */
+	if (end & FERRY_CQE_HUP)
+		done = 0;
+	if (done < len || !end) {
+		spin_lock_irq(&rx->chan->lock);
+		rx->stats.truncated++;
+		spin_unlock_irq(&rx->chan->lock);
+	}
+	return done;
+}
+
+/* Be woken when there is more. True: there is already. */
+static bool ferry_rx_ask(struct ferry_rx *rx)
+{
+	bool ready = true;
+
+	spin_lock_irq(&rx->chan->lock);
+	if (rx->chan->live) {
+		ferry_rx_reap(rx, ferry_rx_size(rx));
+		ferry_rx_refill(rx);
+		rx->wanted = true;
+		ferry_rx_arm(rx);
+		ready = ferry_rx_is_ready(rx);
+	}
+	spin_unlock_irq(&rx->chan->lock);
+	return ready;
+}
+
+static int ferry_rx_sleep(struct ferry_rx *rx, struct file *filp)
+{
+	DEFINE_WAIT(wait);
+	int err = 0;
+
+	prepare_to_wait(&rx->wait, &wait, TASK_INTERRUPTIBLE);
+	if (READ_ONCE(rx->port->fdev->unplugged))
+		err = -ENODEV;
+	else if (signal_pending(current))
+		err = -ERESTARTSYS;
+	else if (!ferry_rx_ask(rx) && READ_ONCE(rx->port->reader) == filp)
+		schedule();
+	finish_wait(&rx->wait, &wait);
+	return err;
+}
+
+/**
+ * ferry_rx_read() - read(2)
+ * @rx: direction
+ * @filp: open file
+ * @to: where it goes
+ * @nonblock: do not wait for data
+ * @nowait: nor for another reader
+ *
+ * Return: bytes; 0: end of file, or an empty packet; or the errno of the header.
+ */
+ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *to, bool nonblock,
+		      bool nowait)
+{
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+	for (;;) {
+		if (!mutex_trylock(&rx->mutex)) {
+			if (nowait)
+				return -EAGAIN;
+			if (mutex_lock_interruptible(&rx->mutex))
+				return -ERESTARTSYS;
+		}
+		if (READ_ONCE(rx->port->reader) != filp)
+			ret = 0;
+		else if (!rx->pool)
+			ret = -EIO;
+		else if (rx->packets)
+			ret = ferry_rx_take_packet(rx, to);
+		else
+			ret = ferry_rx_take_bytes(rx, to);
+		mutex_unlock(&rx->mutex);
+		if (ret != -EAGAIN)
+			return ret;
+		/* Who polls edge-triggered is told of what comes from now on. */
+		if (nonblock && !ferry_rx_ask(rx))
+			return -EAGAIN;
+		ret = nonblock ? 0 : ferry_rx_sleep(rx, filp);
+		if (ret)
+			return ret;
+	}
+}
+
+/**
+ * ferry_rx_poll() - is there something to read?
+ * @rx: direction, in the caller's hands
+ * @arm: wake the caller, who is on @rx's wait queue, when there is more
+ *
+ * Return: EPOLLIN, EPOLLRDHUP, EPOLLERR as the header says.
+ */
+__poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
+{
+	struct ferry_chan *chan = rx->chan;
+	__poll_t mask = 0;
+
+	spin_lock_irq(&chan->lock);
+	if (chan->live) {
+		ferry_rx_reap(rx, ferry_rx_size(rx));
+		ferry_rx_refill(rx);
+		if (arm)
+			rx->wanted = true;
+		ferry_rx_arm(rx);
+		if (ferry_rx_is_ready(rx))
+			mask = EPOLLIN | EPOLLRDNORM;
+		if (rx->hups != READ_ONCE(rx->hups_taken))
+			mask |= EPOLLRDHUP;
+		if (rx->failed || chan->dead)
+			mask |= EPOLLERR;
+	}
+	spin_unlock_irq(&chan->lock);
+	return mask;
+}
+
+/**
+ * ferry_rx_readable() - FIONREAD
+ * @rx: direction
+ *
+ * Return: bytes that can be read now, in packet mode those of the next packet.
+ */
+u32 ferry_rx_readable(struct ferry_rx *rx)
+{
+	struct ferry_block *block;
+	u32 len = 0;
+
+	mutex_lock(&rx->mutex);
+	if (!rx->pool)
+		goto out_unlock;
+	ferry_rx_exchange(rx);
+	if (rx->packets && rx->ends_mine == rx->ends_taken)
+		goto out_unlock;
+	list_for_each_entry(block, &rx->mine, node) {
+		len += block->len - block->pos;
+		if (block->flags & (rx->packets ? FERRY_ENDS : FERRY_CQE_HUP))
+			break;
+	}
+out_unlock:
+	mutex_unlock(&rx->mutex);
+	return len;
+}

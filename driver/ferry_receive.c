@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receiving: RECV, blocks to the device and filled ones back.
+ */
+#include <linux/cred.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+
+#include "ferry_port.h"
+#include "ferry_trace.h"
+
+/**
+ * DOC: Receiving
+ *
+ * What comes is unsolicited: blocks wait in the ring for it, and when one is
+ * filled another has to take its place at once. A block is always in one place,
+ * and only that place's owner touches it::
+ *
+ *	            refill: sync for the device, doorbell
+ *	  +------+ -----------------------------------> +--------+
+ *	  | free |                                      | posted |  the device's
+ *	  +------+ <------- nothing in it ------------- +--------+
+ *	    ^  ^                                            | completion:
+ *	    |  |                                            | sync for the CPU
+ *	    |  +--- new: cache, or reserve                  v
+ *	    |                                           +-------+
+ *	    | given back, some at a time                | ready |  the lock's
+ *	    |                                           +-------+
+ *	  +------+                    +------+              | taken, all at once
+ *	  | done | <---- copied ----- | mine | <------------+
+ *	  +------+                    +------+   mine and done are the reader's
+ *
+ * While the reader keeps up, the same blocks go round and nothing is allocated.
+ * The reader reaps the ring itself, so there is no interrupt either, but for
+ * when it sleeps (@wanted). When it lags, a low-water mark interrupts, and the
+ * handler replaces what is filled: from @free first, then by GFP_ATOMIC, then
+ * from the mempool's reserve. It does so within a budget; the rest is done by a
+ * work on the BH workqueue, which is where the handler's work belongs that is
+ * not urgent but needs no process. If there is no memory at all the ring runs
+ * low, and the work tries again every FERRY_RETRY; so does the reader whenever
+ * he gives blocks back. As many blocks as the ring has slots were there from the
+ * start, so one of the two goes on, always.
+ *
+ * When as many blocks are filled as the ring has slots, none is replaced. The
+ * ring runs empty, and the device holds the sender off: that is the back-pressure.
+ *
+ * In packet mode a reader gets a packet when its end is there. One that is longer
+ * than all blocks is cut when they are full, and its rest is dropped (@skip):
+ * it would never get whole.
+ */
+
+/* In one go, in hard interrupt. */
+#define FERRY_REAP_BUDGET	64
+#define FERRY_ALLOC_BUDGET	16
+#define FERRY_RETRY		msecs_to_jiffies(20)
+
+static void ferry_rx_put_free(struct ferry_rx *rx, struct ferry_block *block)
+{
+	list_add(&block->node, &rx->free);
+	rx->nr_free++;
+}
+
+/* A block has come back from the device: where does it belong? */
+static void ferry_rx_filled(struct ferry_rx *rx, struct ferry_block *block,
+			    const struct ferry_cqe *cqe)
+{
+	u32 status = le16_to_cpu(cqe->status);
+	u32 flags = le16_to_cpu(cqe->flags) & FERRY_ENDS;
+	u32 len = min(le32_to_cpu(cqe->len), rx->pool->size);
+
+	rx->stats.bytes += len;
+	if (unlikely(status && status != FERRY_ERR_CANCELLED)) {
+		rx->stats.errors++;
+		rx->failed = true;
+	}
+	if (flags & FERRY_CQE_EOP)
+		rx->stats.packets++;
+	if (unlikely(flags & FERRY_CQE_HUP))
+		rx->stats.hangups++;
+	if (unlikely(rx->skip)) {
+		len = 0;
+		rx->skip = !flags;
+		flags &= FERRY_CQE_HUP;
+	}
+	/* An empty packet is something in packet mode only. */
+	if (!len && !(flags & (READ_ONCE(rx->packets) ? FERRY_ENDS : FERRY_CQE_HUP))) {
+		ferry_rx_put_free(rx, block);
+		return;
+	}
+	if (len)
+		dma_sync_single_for_cpu(rx->port->fdev->parent, block->dma, len,
+					DMA_FROM_DEVICE);
+	block->len = len;
+	block->pos = 0;
+	block->flags = flags;
+	list_add_tail(&block->node, &rx->ready);
+	rx->nr_filled++;
+	rx->filled += len;
+	if (flags) {
+		rx->ends++;
+		rx->hups += flags == FERRY_CQE_HUP;
+	}
+}
+
+/**
+ * ferry_rx_reap() - take filled blocks out of the ring
+ * @rx: direction; &ferry_chan.lock is held
+ * @budget: at most so many
+ *
+ * Return: how many.
+ */
+u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget)
+{
+	struct ferry_ring *ring = &rx->chan->ring;
+	u32 done = 0;
+	u32 run, i;
+
+	lockdep_assert_held(&rx->chan->lock);
+
+	while (done < budget) {
+		run = ferry_ring_completed(ring, budget - done);
+		if (!run)
+			break;
+		for (i = ring->head; i != ring->head + run; i++)
+			ferry_rx_filled(rx, rx->posted[i & ring->mask], ferry_ring_cqe(ring, i));
+		trace_ferry_complete(rx->chan, ring->head, run);
+		ferry_ring_reap(ring, run);
+		done += run;
+	}
+	rx->mod.blocks += done;
+	return done;
+}
+
+static void ferry_rx_post(struct ferry_rx *rx, struct ferry_block *block, u32 index)
+{
+	struct ferry_ring *ring = &rx->chan->ring;
+
+	dma_sync_single_for_device(rx->port->fdev->parent, block->dma, rx->pool->size,
+				   DMA_FROM_DEVICE);
+	rx->posted[index & ring->mask] = block;
+	*ferry_ring_sqe(ring, index) = (struct ferry_sqe){
+		.op = FERRY_OP_RECV,
+		.len = cpu_to_le32(rx->pool->size),
+		.dst = cpu_to_le64(block->dma),
+	};
+}
+
+/* An empty block; NULL: none now, and the work will try again. */
+static struct ferry_block *ferry_rx_new(struct ferry_rx *rx, u32 *budget)
+{
+	struct ferry_block *block;
+	bool reserved;
+
+	block = list_first_entry_or_null(&rx->free, struct ferry_block, node);
+	if (block) {
+		list_del(&block->node);
+		rx->nr_free--;
+		return block;
+	}
+	if (!*budget) {
+		mod_delayed_work(system_bh_wq, &rx->work, 0);
+		return NULL;
+	}
+	(*budget)--;
+	block = ferry_pool_get(rx->pool, &reserved);
+	if (block) {
+		rx->stats.refills++;
+		rx->stats.reserve_refills += reserved;
+		return block;
+	}
+	rx->hungry = true;
+	queue_delayed_work(system_bh_wq, &rx->work, FERRY_RETRY);
+	return NULL;
+}
+
+/* More than are needed, even where the ring was let run low: to the pool. */
+static void ferry_rx_trim(struct ferry_rx *rx)
+{
+	const mempool_t *reserve = rx->pool->reserve;
+	u32 size = ferry_rx_size(rx);
+	u32 budget = FERRY_ALLOC_BUDGET;
+	struct ferry_block *block;
+
+	while (budget-- && rx->nr_free > size / 4 &&
+	       (rx->nr_free > size / 2 || reserve->curr_nr < reserve->min_nr)) {
+		block = list_first_entry(&rx->free, struct ferry_block, node);
+		list_del(&block->node);
+		rx->nr_free--;
+		ferry_pool_put(rx->pool, block);
+	}
+}
+
+/**
+ * ferry_rx_refill() - give the device empty blocks
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * Some at a time, since it is not in a hurry while it has most of them, and they
+ * share a doorbell.
+ */
+void ferry_rx_refill(struct ferry_rx *rx)
+{
+	struct ferry_chan *chan = rx->chan;
+	struct ferry_ring *ring = &chan->ring;
+	u32 size = ferry_rx_size(rx);
+	u32 space = ferry_ring_space(ring);
+	u32 budget = FERRY_ALLOC_BUDGET;
+	struct ferry_block *block;
+	u32 n;
+
+	lockdep_assert_held(&chan->lock);
+
+	if (space < size / 4 || chan->dead || chan->paused || rx->failed)
+		return;
+	rx->hungry = false;
+	for (n = 0; n < space && rx->nr_filled < size; n++) {
+		block = ferry_rx_new(rx, &budget);
+		if (!block)
+			break;
+		ferry_rx_post(rx, block, ring->tail + n);
+	}
+	if (n) {
+		trace_ferry_submit(chan, ring->tail, n);
+		ferry_ring_publish(ring, n);
+	}
+	if (ring->head != ring->tail) {
+		rx->starving = false;
+	} else if (rx->hungry && !rx->starving) {
+		rx->starving = true;
+		rx->stats.starved++;
+	}
+	ferry_rx_trim(rx);
+}
+
+/**
+ * ferry_rx_is_cut() - are all blocks full, so that no more gets in?
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * Return: true if they are.
+ */
+bool ferry_rx_is_cut(const struct ferry_rx *rx)
+{
+	const struct ferry_ring *ring = &rx->chan->ring;
+
+	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_size(rx);
+}
+
+/**
+ * ferry_rx_is_ready() - would a read return now?
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * Return: true if it would.
+ */
+bool ferry_rx_is_ready(const struct ferry_rx *rx)
+{
+	lockdep_assert_held(&rx->chan->lock);
+
+	if (rx->failed || rx->chan->dead)
+		return true;
+	if (READ_ONCE(rx->packets))
+		return rx->ends != READ_ONCE(rx->ends_taken) || ferry_rx_is_cut(rx);
+	return rx->filled != READ_ONCE(rx->taken) || rx->hups != READ_ONCE(rx->hups_taken);
+}
+
+/**
+ * ferry_rx_arm() - ask for the interrupt that is needed
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * For the next block if somebody sleeps for it, or else when the device runs low.
+ * While nobody sleeps and nothing can be posted, none: who gives blocks back
+ * looks for himself.
+ */
+void ferry_rx_arm(struct ferry_rx *rx)
+{
+	struct ferry_ring *ring = &rx->chan->ring;
+	u32 posted = ring->tail - ring->head;
+	u32 low = ferry_rx_size(rx) / 4;
+	u32 target = ring->head + 1;
+
+	lockdep_assert_held(&rx->chan->lock);
+
+	if (!posted)
+		return;
+	if (!rx->wanted && !rx->fasync) {
+		if (posted <= low)
+			return;
+		target = ring->tail - low;
+		/* Low enough: the mark moves with the tail, but not each time. */
+		if (!list_empty(&rx->waiter.node) && target - rx->waiter.target < low)
+			return;
+	}
+	ferry_chan_arm_locked(rx->chan, &rx->waiter, target);
+}
+
+/* Wake whoever can go on. */
+static void ferry_rx_wake(struct ferry_rx *rx)
+{
+	if (!ferry_rx_is_ready(rx))
+		return;
+	rx->wanted = false;
+	wake_up_all(&rx->wait);
+	kill_fasync(&rx->fasync, SIGIO, POLL_IN);
+}
+
+/* All that there is to do when something has come, or when there may be memory. */
+static u32 ferry_rx_service(struct ferry_rx *rx)
+{
+	u32 reaped;
+
+	reaped = ferry_rx_reap(rx, FERRY_REAP_BUDGET);
+	if (reaped == FERRY_REAP_BUDGET)
+		mod_delayed_work(system_bh_wq, &rx->work, 0);
+	ferry_rx_refill(rx);
+	ferry_rx_wake(rx);
+	ferry_rx_arm(rx);
+	return reaped;
+}
+
+/* Called by the channel with its lock held, in any context. */
+static void ferry_rx_notify(void *owner)
+{
+	struct ferry_rx *rx = owner;
+
+	rx->stats.interrupts++;
+	ferry_moderation_irq(&rx->mod);
+	if (!ferry_rx_service(rx))
+		rx->stats.spurious++;
+}
+
+static void ferry_rx_work(struct work_struct *work)
+{
+	struct ferry_rx *rx = container_of(to_delayed_work(work), struct ferry_rx, work);
+	unsigned long flags;
+
+	spin_lock_irqsave(&rx->chan->lock, flags);
+	if (rx->chan->live) {
+		rx->stats.retries += rx->hungry;
+		ferry_rx_service(rx);
+	}
+	spin_unlock_irqrestore(&rx->chan->lock, flags);
+}
+
+/**
+ * ferry_rx_init() - at probe
+ * @rx: direction, zeroed
+ * @port: port
+ * @chan: channel
+ */
+void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_chan *chan)
+{
+	rx->port = port;
+	rx->chan = chan;
+	init_waitqueue_head(&rx->wait);
+	mutex_init(&rx->mutex);
+	INIT_LIST_HEAD(&rx->mine);
+	INIT_LIST_HEAD(&rx->done);
+	INIT_LIST_HEAD(&rx->free);
+	INIT_LIST_HEAD(&rx->ready);
+	INIT_LIST_HEAD(&rx->waiter.node);
+	INIT_DELAYED_WORK(&rx->work, ferry_rx_work);
+	ferry_moderation_init(&rx->mod, chan);
+}
+
+/* Forget what a former reader has left. */
+static void ferry_rx_clear(struct ferry_rx *rx)
+{
+	INIT_LIST_HEAD(&rx->mine);
+	INIT_LIST_HEAD(&rx->done);
+	INIT_LIST_HEAD(&rx->free);
+	INIT_LIST_HEAD(&rx->ready);
+	rx->nr_done = 0;
+	rx->nr_free = 0;
+	rx->nr_filled = 0;
+	rx->taken = 0;
+	rx->filled = 0;
+	rx->ends = 0;
+	rx->ends_mine = 0;
+	rx->ends_taken = 0;
+	rx->hups = 0;
+	rx->hups_taken = 0;
+	rx->wanted = false;
+	rx->skip = false;
+	rx->hungry = false;
+	rx->starving = false;
+	rx->failed = false;
+}
+
+static int ferry_rx_fill_pool(struct ferry_rx *rx, u32 count)
+{
+	struct ferry_block *block;
+
+	while (count--) {
+		block = ferry_pool_add(rx->pool);
+		if (!block)
+			return -ENOMEM;
+		ferry_rx_put_free(rx, block);
+	}
+	return 0;
+}
+
+/**
+ * ferry_rx_start() - begin to receive
+ * @rx: direction, stopped; &ferry_port.lock is held
+ *
+ * May sleep.
+ *
+ * Return: 0, or the errno of open(2).
+ */
+int ferry_rx_start(struct ferry_rx *rx)
+{
+	struct ferry_port *port = rx->port;
+	struct ferry_chan_config cfg = {
+		.order = ilog2(port->config.entries),
+		.weight = 1,
+		.endless = true,
+		.notify = ferry_rx_notify,
+		.owner = rx,
+		.let_go = ferry_pool_destroy,
+	};
+	u32 size = port->config.entries;
+	int err = -ENOMEM;
+
+	lockdep_assert_held(&port->lock);
+
+	mutex_lock(&rx->mutex);
+	ferry_rx_clear(rx);
+	rx->posted = kcalloc(size, sizeof(*rx->posted), GFP_KERNEL_ACCOUNT);
+	if (!rx->posted)
+		goto err_unlock;
+	rx->pool = ferry_pool_create(port, DMA_FROM_DEVICE, max(size / 8, 4));
+	if (!rx->pool)
+		goto err_free_posted;
+	err = ferry_rx_fill_pool(rx, size);
+	if (err)
+		goto err_destroy_pool;
+	err = ferry_chan_claim_port(rx->chan, current_uid());
+	if (err)
+		goto err_destroy_pool;
+	ferry_moderation_start(&rx->mod, &port->config);
+	cfg.kept = rx->pool;
+	err = ferry_chan_start(rx->chan, &cfg);
+	if (err)
+		goto err_destroy_pool;
+
+	spin_lock_irq(&rx->chan->lock);
+	ferry_rx_refill(rx);
+	ferry_rx_arm(rx);
+	spin_unlock_irq(&rx->chan->lock);
+	mutex_unlock(&rx->mutex);
+	return 0;
+
+err_destroy_pool:
+	ferry_pool_destroy(rx->pool);
+	rx->pool = NULL;
+err_free_posted:
+	kfree(rx->posted);
+err_unlock:
+	mutex_unlock(&rx->mutex);
+	return err;
+}
+
+/**
+ * ferry_rx_stop() - receive no more, and drop what nobody has read
+ * @rx: direction, started; &ferry_port.lock is held
+ *
+ * May sleep.
+ */
+void ferry_rx_stop(struct ferry_rx *rx)
+{
+	lockdep_assert_held(&rx->port->lock);
+
+	mutex_lock(&rx->mutex);
+	/* The blocks go with it, or later if the device does not let go. */
+	ferry_chan_release(rx->chan);
+	cancel_delayed_work_sync(&rx->work);
+	ferry_moderation_stop(&rx->mod);
+	rx->pool = NULL;
+	kfree(rx->posted);
+	rx->posted = NULL;
+	mutex_unlock(&rx->mutex);
+}

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmitting: SEND, from a writer to the device.
+ */
+#include <linux/cred.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "ferry_port.h"
+#include "ferry_trace.h"
+
+/**
+ * DOC: Transmitting
+ *
+ * Each slot of the ring has a block of its own. A writer copies into the blocks
+ * behind the tail, gives them to the device with one doorbell, and is held off
+ * when there is no free slot: that is all of the flow control. A slot is free
+ * again when the writer has reaped its completion, which it does when it needs
+ * room; nobody is interrupted for that, unless somebody sleeps.
+ *
+ * The bytes of a write(2) that has returned are the port's business. A file that is
+ * closed leaves the channel running until all of them are sent (*lingering*);
+ * who opens the port meanwhile goes on behind them::
+ *
+ *	stopped --open--> open --close, all sent--> stopped
+ *	                  ^  |                         ^
+ *	             open |  | close                   | all sent: notify, work
+ *	                  |  v                         |
+ *	                lingering ---------------------+
+ */
+
+/* How long a writer that sleeps waits for half of the ring, when there is some room. */
+#define FERRY_TX_USECS		100
+
+static u32 ferry_tx_size(const struct ferry_tx *tx)
+{
+	return ferry_ring_size(&tx->chan->ring);
+}
+
+/* The index before which everything has to complete, for @need slots to be free. */
+static u32 ferry_tx_room_at(const struct ferry_tx *tx, u32 need)
+{
+	return READ_ONCE(tx->chan->ring.tail) + need - ferry_tx_size(tx);
+}
+
+/* Take back what was sent. */
+static void ferry_tx_reap(struct ferry_tx *tx)
+{
+	struct ferry_ring *ring = &tx->chan->ring;
+	const struct ferry_cqe *cqe;
+	u32 run, i, len;
+
+	lockdep_assert_held(&tx->mutex);
+
+	while ((run = ferry_ring_completed(ring, ferry_tx_size(tx)))) {
+		for (i = ring->head; i != ring->head + run; i++) {
+			cqe = ferry_ring_cqe(ring, i);
+			len = le32_to_cpu(cqe->len);
+			tx->stats.bytes += len;
+			if (unlikely(cqe->status)) {
+				tx->stats.errors++;
+				tx->failed = true;
+			} else if (tx->blocks[i & ring->mask]->flags) {
+				tx->stats.packets++;
+			}
+			WRITE_ONCE(tx->accepted,
+				   tx->accepted + tx->blocks[i & ring->mask]->len);
+		}
+		trace_ferry_complete(tx->chan, ring->head, run);
+		ferry_ring_reap(ring, run);
+	}
+}
+
+/* Fill free slots and ring. Bytes, or -EFAULT and nothing done. */
+static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from)
+{
+	struct ferry_ring *ring = &tx->chan->ring;
+	struct device *parent = tx->port->fdev->parent;
+	u32 space = ferry_ring_space(ring);
+	struct ferry_block *block;
+	size_t want, n;
+	ssize_t done = 0;
+	u32 count = 0;
+	u8 flags;
+
+	do {
+		block = tx->blocks[(ring->tail + count) & ring->mask];
+		want = min_t(size_t, iov_iter_count(from), tx->pool->size);
+		n = copy_from_iter(block->data, want, from);
+		if (unlikely(n < want) && (!n || tx->packets)) {
+			/* A packet is whole or not there. */
+			if (tx->packets)
+				count = 0;
+			break;
+		}
+		flags = tx->packets && !iov_iter_count(from) ? FERRY_SQE_EOP : 0;
+		dma_sync_single_for_device(parent, block->dma, n, DMA_TO_DEVICE);
+		*ferry_ring_sqe(ring, ring->tail + count) = (struct ferry_sqe){
+			.op = FERRY_OP_SEND,
+			.flags = flags,
+			.len = cpu_to_le32(n),
+			.src = cpu_to_le64(block->dma),
+		};
+		block->len = n;
+		block->flags = flags;
+		done += n;
+		count++;
+	} while (n == want && iov_iter_count(from) && count < space);
+
+	if (!count)
+		return -EFAULT;
+	WRITE_ONCE(tx->queued, tx->queued + done);
+	trace_ferry_submit(tx->chan, ring->tail, count);
+	ferry_ring_publish(ring, count);
+	return done;
+}
+
+/* Wait until everything before an index has completed. */
+static int ferry_tx_sleep(struct ferry_tx *tx, u32 target, struct file *filp)
+{
+	struct ferry_waiter waiter = { .node = LIST_HEAD_INIT(waiter.node) };
+	DEFINE_WAIT(wait);
+	int ret;
+
+	for (;;) {
+		prepare_to_wait(&tx->wait, &wait, TASK_INTERRUPTIBLE);
+		ret = ferry_chan_arm(tx->chan, &waiter, target, tx);
+		if (ret)
+			break;
+		if (READ_ONCE(tx->port->fdev->unplugged))
+			ret = -ENODEV;
+		else if (READ_ONCE(tx->port->writer) != filp)
+			ret = -EPIPE;
+		else if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		if (ret)
+			break;
+		schedule();
+	}
+	finish_wait(&tx->wait, &wait);
+	ferry_chan_disarm(tx->chan, &waiter);
+	if (ret == -ENOENT)
+		return -EPIPE;
+	return min(ret, 0);
+}
+
+/* Can @filp write? */
+static int ferry_tx_check(struct ferry_tx *tx, struct file *filp)
+{
+	lockdep_assert_held(&tx->mutex);
+
+	if (READ_ONCE(tx->port->writer) != filp)
+		return -EPIPE;
+	return !tx->pool || tx->failed || READ_ONCE(tx->chan->dead) ? -EIO : 0;
+}
+
+/* Have @need free slots. May drop the lock meanwhile; on an errno it is held, too. */
+static int ferry_tx_make_room(struct ferry_tx *tx, struct file *filp, u32 need, bool nonblock)
+{
+	bool overrun = false;
+	u32 target;
+	int err;
+
+	for (;;) {
+		if (ferry_ring_space(&tx->chan->ring) >= need)
+			return 0;
+		ferry_tx_reap(tx);
+		if (ferry_ring_space(&tx->chan->ring) >= need)
+			return 0;
+		target = ferry_tx_room_at(tx, need);
+		if (!overrun)
+			tx->stats.overruns++;
+		overrun = true;
+		WRITE_ONCE(tx->need, need);
+		if (nonblock) {
+			/* Who polls edge-triggered is told when there is room. */
+			err = ferry_chan_arm(tx->chan, &tx->poller, target, tx);
+			if (err != 1)
+				return err ?: -EAGAIN;
+			continue;
+		}
+		mutex_unlock(&tx->mutex);
+		err = ferry_tx_sleep(tx, target, filp);
+		mutex_lock(&tx->mutex);
+		err = err ?: ferry_tx_check(tx, filp);
+		if (err)
+			return err;
+	}
+}
+
+static ssize_t ferry_tx_write_locked(struct ferry_tx *tx, struct file *filp,
+				     struct iov_iter *from, bool nonblock)
+{
+	u32 need = 1;
+	ssize_t done = 0;
+	ssize_t ret;
+
+	ret = ferry_tx_check(tx, filp);
+	if (ret)
+		return ret;
+	if (tx->packets) {
+		if (iov_iter_count(from) > (size_t)ferry_tx_size(tx) * tx->pool->size)
+			return -EMSGSIZE;
+		need = max_t(u32, DIV_ROUND_UP(iov_iter_count(from), tx->pool->size), 1);
+	}
+	do {
+		ret = ferry_tx_make_room(tx, filp, need, nonblock);
+		if (ret)
+			break;
+		WRITE_ONCE(tx->need, 1);
+		ret = ferry_tx_put(tx, from);
+		if (ret < 0)
+			break;
+		done += ret;
+	} while (iov_iter_count(from));
+	return done ?: ret;
+}
+
+/**
+ * ferry_tx_write() - write(2)
+ * @tx: direction
+ * @filp: open file
+ * @from: what to send
+ * @nonblock: do not wait for room
+ * @nowait: nor for another writer
+ *
+ * Return: bytes, or the errno of the header.
+ */
+ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *from,
+		       bool nonblock, bool nowait)
+{
+	ssize_t ret;
+
+	if (!iov_iter_count(from) && !READ_ONCE(tx->packets))
+		return 0;
+	if (!mutex_trylock(&tx->mutex)) {
+		if (nowait)
+			return -EAGAIN;
+		if (mutex_lock_interruptible(&tx->mutex))
+			return -ERESTARTSYS;
+	}
+	ret = ferry_tx_write_locked(tx, filp, from, nonblock);
+	mutex_unlock(&tx->mutex);
+	return ret;
+}
+
+/**
+ * ferry_tx_sync() - fsync(2): wait until the port has taken what was written
+ * @tx: direction
+ * @filp: open file
+ *
+ * Return: 0 or the errno of the header.
+ */
+int ferry_tx_sync(struct ferry_tx *tx, struct file *filp)
+{
+	u32 target;
+	int err;
+
+	if (mutex_lock_interruptible(&tx->mutex))
+		return -ERESTARTSYS;
+	err = ferry_tx_check(tx, filp);
+	target = tx->chan->ring.tail;
+	mutex_unlock(&tx->mutex);
+	if (!err)
+		err = ferry_tx_sleep(tx, target, filp);
+	if (err)
+		return err;
+	mutex_lock(&tx->mutex);
+	if (tx->pool)
+		ferry_tx_reap(tx);
+	err = tx->failed ? -EIO : 0;
+	mutex_unlock(&tx->mutex);
+	return err;
+}
+
+/**
+ * ferry_tx_poll() - is there room to write?
+ * @tx: direction, in the caller's hands
+ * @arm: wake the caller, who is on @tx's wait queue, when there is
+ *
+ * Return: EPOLLOUT, EPOLLERR as the header says.
+ */
+__poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm)
+{
+	u32 target = ferry_tx_room_at(tx, READ_ONCE(tx->need));
+	int ret;
+
+	if (arm)
+		ret = ferry_chan_arm(tx->chan, &tx->poller, target, tx);
+	else
+		ret = ferry_chan_done(tx->chan, target, tx);
+	if (!ret)
+		return 0;
+	/* What fails at once can be tried at once. */
+	if (ret == -EIO || READ_ONCE(tx->failed))
+		return EPOLLOUT | EPOLLWRNORM | EPOLLERR;
+	return EPOLLOUT | EPOLLWRNORM;
+}
+
+/**
+ * ferry_tx_queued() - TIOCOUTQ
+ * @tx: direction
+ *
+ * Return: bytes that were written, and that the port has not taken yet.
+ */
+u32 ferry_tx_queued(struct ferry_tx *tx)
+{
+	u32 queued;
+
+	mutex_lock(&tx->mutex);
+	if (tx->pool)
+		ferry_tx_reap(tx);
+	queued = tx->pool ? tx->queued - tx->accepted : 0;
+	mutex_unlock(&tx->mutex);
+	return queued;
+}
+
+/* Called by the channel with its lock held, in any context. */
+static void ferry_tx_notify(void *owner)
+{
+	struct ferry_tx *tx = owner;
+
+	tx->stats.interrupts++;
+	wake_up_all(&tx->wait);
+	kill_fasync(&tx->fasync, SIGIO, POLL_OUT);
+	if (tx->lingering)
+		queue_work(system_freezable_wq, &tx->retire);
+}
+
+/**
+ * ferry_tx_linger() - the writer has closed: may the channel be stopped?
+ * @tx: direction, started; &ferry_port.lock is held
+ *
+ * Return: false if it may; true: it will be when all is sent.
+ */
+bool ferry_tx_linger(struct ferry_tx *tx)
+{
+	struct ferry_chan *chan = tx->chan;
+
+	lockdep_assert_held(&tx->port->lock);
+
+	mutex_lock(&tx->mutex);
+	ferry_tx_reap(tx);
+	spin_lock_irq(&chan->lock);
+	tx->lingering = chan->ring.head != chan->ring.tail &&
+			ferry_chan_arm_locked(chan, &tx->poller, chan->ring.tail);
+	spin_unlock_irq(&chan->lock);
+	mutex_unlock(&tx->mutex);
+	return tx->lingering;
+}
+
+static void ferry_tx_retire(struct work_struct *work)
+{
+	struct ferry_tx *tx = container_of(work, struct ferry_tx, retire);
+
+	mutex_lock(&tx->port->lock);
+	if (tx->lingering && !ferry_tx_linger(tx))
+		ferry_tx_stop(tx);
+	mutex_unlock(&tx->port->lock);
+}
+
+/**
+ * ferry_tx_init() - at probe
+ * @tx: direction, zeroed
+ * @port: port
+ * @chan: channel
+ */
+void ferry_tx_init(struct ferry_tx *tx, struct ferry_port *port, struct ferry_chan *chan)
+{
+	tx->port = port;
+	tx->chan = chan;
+	init_waitqueue_head(&tx->wait);
+	mutex_init(&tx->mutex);
+	INIT_LIST_HEAD(&tx->poller.node);
+	INIT_WORK(&tx->retire, ferry_tx_retire);
+}
+
+static int ferry_tx_fill_pool(struct ferry_tx *tx, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		tx->blocks[i] = ferry_pool_add(tx->pool);
+		if (!tx->blocks[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Is the channel still running for a file that was closed? Then go on with it. */
+static bool ferry_tx_resume(struct ferry_tx *tx)
+{
+	struct ferry_chan *chan = tx->chan;
+	bool lives;
+
+	if (!tx->lingering)
+		return false;
+	spin_lock_irq(&chan->lock);
+	tx->lingering = false;
+	lives = !chan->dead;
+	spin_unlock_irq(&chan->lock);
+	if (!lives)
+		ferry_tx_stop(tx);
+	return lives;
+}
+
+/**
+ * ferry_tx_start() - make ready to send
+ * @tx: direction, stopped or lingering; &ferry_port.lock is held
+ *
+ * May sleep.
+ *
+ * Return: 0, or the errno of open(2).
+ */
+int ferry_tx_start(struct ferry_tx *tx)
+{
+	struct ferry_port *port = tx->port;
+	struct ferry_chan_config cfg = {
+		.order = ilog2(port->config.entries),
+		.weight = 1,
+		.notify = ferry_tx_notify,
+		.owner = tx,
+		.let_go = ferry_pool_destroy,
+	};
+	bool adaptive = port->config.coalesce_adaptive;
+	u32 count = adaptive ? port->config.entries / 2 : port->config.coalesce_count;
+	u32 usecs = adaptive ? FERRY_TX_USECS : port->config.coalesce_usecs;
+	u32 size = port->config.entries;
+	int err = -ENOMEM;
+
+	lockdep_assert_held(&port->lock);
+
+	if (ferry_tx_resume(tx))
+		return 0;
+	mutex_lock(&tx->mutex);
+	tx->failed = false;
+	tx->queued = 0;
+	tx->accepted = 0;
+	tx->need = 1;
+	tx->blocks = kcalloc(size, sizeof(*tx->blocks), GFP_KERNEL_ACCOUNT);
+	if (!tx->blocks)
+		goto err_unlock;
+	tx->pool = ferry_pool_create(port, DMA_TO_DEVICE, 0);
+	if (!tx->pool)
+		goto err_free_blocks;
+	err = ferry_tx_fill_pool(tx, size);
+	if (err)
+		goto err_destroy_pool;
+	err = ferry_chan_claim_port(tx->chan, current_uid());
+	if (err)
+		goto err_destroy_pool;
+	ferry_chan_set_coalesce(tx->chan, &count, &usecs);
+	cfg.kept = tx->pool;
+	err = ferry_chan_start(tx->chan, &cfg);
+	if (err)
+		goto err_destroy_pool;
+	mutex_unlock(&tx->mutex);
+	return 0;
+
+err_destroy_pool:
+	ferry_pool_destroy(tx->pool);
+	tx->pool = NULL;
+err_free_blocks:
+	kfree(tx->blocks);
+	tx->blocks = NULL;
+err_unlock:
+	mutex_unlock(&tx->mutex);
+	return err;
+}
+
+/**
+ * ferry_tx_stop() - send no more, and drop what the port has not taken
+ * @tx: direction, started; &ferry_port.lock is held
+ *
+ * May sleep.
+ */
+void ferry_tx_stop(struct ferry_tx *tx)
+{
+	lockdep_assert_held(&tx->port->lock);
+
+	mutex_lock(&tx->mutex);
+	/* The blocks go with it, or later if the device does not let go. */
+	ferry_chan_release(tx->chan);
+	tx->lingering = false;
+	tx->pool = NULL;
+	kfree(tx->blocks);
+	tx->blocks = NULL;
+	mutex_unlock(&tx->mutex);
+}
