@@ -335,6 +335,17 @@ static inline u32 ferry_rx_size(const struct ferry_rx *rx)
 	return ferry_ring_size(&rx->chan->ring);
 }
 
+/**
+ * ferry_rx_limit() - filled blocks that are replaced while they wait
+ * @rx: direction, started
+ *
+ * Return: how many.
+ */
+static inline u32 ferry_rx_limit(const struct ferry_rx *rx)
+{
+	return 2 * ferry_rx_size(rx);
+}
+
 /* ferry_port.c */
 struct ferry_port *to_ferry_port(struct device *dev);
 bool ferry_port_config_valid(const struct ferry_caps *caps,

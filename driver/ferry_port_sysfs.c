@@ -94,7 +94,11 @@ static ssize_t ferry_setting_store(struct device *dev, struct device_attribute *
 
 #define FERRY_SETTING(_name) \
 	static struct ferry_setting setting_##_name = { \
-		.attr = __ATTR(_name, 0644, ferry_setting_show, ferry_setting_store), \
+		.attr = { \
+			.attr = { .name = #_name, .mode = 0644 }, \
+			.show = ferry_setting_show, \
+			.store = ferry_setting_store, \
+		}, \
 		.offset = offsetof(struct ferry_port_config, _name), \
 	}
 

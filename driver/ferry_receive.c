@@ -38,11 +38,13 @@
  * work on the BH workqueue, which is where the handler's work belongs that is
  * not urgent but needs no process. If there is no memory at all the ring runs
  * low, and the work tries again every FERRY_RETRY; so does the reader whenever
- * he gives blocks back. As many blocks as the ring has slots were there from the
- * start, so one of the two goes on, always.
+ * it gives blocks back. As many blocks as the ring has slots are there from the
+ * start and never taken away, so a reader that reads needs no memory at all, and
+ * the stream always goes on.
  *
- * When as many blocks are filled as the ring has slots, none is replaced. The
- * ring runs empty, and the device holds the sender off: that is the back-pressure.
+ * When twice as many blocks are filled as the ring has slots, none is replaced.
+ * The ring runs empty, and the device holds the sender off: that is the
+ * back-pressure.
  *
  * In packet mode a reader gets a packet when its end is there. One that is longer
  * than all blocks is cut when they are full, and its rest is dropped (@skip):
@@ -212,7 +214,7 @@ void ferry_rx_refill(struct ferry_rx *rx)
 	if (space < size / 4 || chan->dead || chan->paused || rx->failed)
 		return;
 	rx->hungry = false;
-	for (n = 0; n < space && rx->nr_filled < size; n++) {
+	for (n = 0; n < space && rx->nr_filled < ferry_rx_limit(rx); n++) {
 		block = ferry_rx_new(rx, &budget);
 		if (!block)
 			break;
@@ -241,7 +243,7 @@ bool ferry_rx_is_cut(const struct ferry_rx *rx)
 {
 	const struct ferry_ring *ring = &rx->chan->ring;
 
-	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_size(rx);
+	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_limit(rx);
 }
 
 /**
