@@ -427,7 +427,8 @@ static inline int find_device(void)
 	int ret = -ENODEV;
 
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "ferry", 5))
+		/* ferry0p1 is a port of ferry0. */
+		if (strncmp(entry->d_name, "ferry", 5) || strchr(entry->d_name + 5, 'p'))
 			continue;
 		snprintf(path, sizeof(path), FERRY_CLASS "/%s/device", entry->d_name);
 		n = readlink(path, link, sizeof(link) - 1);
