@@ -9,7 +9,19 @@
 
 #include "ferry_port.h"
 
-/* Exchange what was copied for what has come. 0, or -EIO: nothing more will come. */
+/* Take what has come. */
+static void ferry_rx_fetch(struct ferry_rx *rx)
+{
+	lockdep_assert_held(&rx->mutex);
+
+	spin_lock_irq(&rx->chan->lock);
+	ferry_rx_reap(rx, ferry_rx_size(rx));
+	list_splice_tail_init(&rx->ready, &rx->mine);
+	rx->ends_mine = rx->ends;
+	spin_unlock_irq(&rx->chan->lock);
+}
+
+/* Likewise, and give back what was copied. 0, or -EIO: nothing more will come. */
 static int ferry_rx_exchange(struct ferry_rx *rx)
 {
 	int err;
@@ -56,6 +68,9 @@ static ssize_t ferry_rx_take_bytes(struct ferry_rx *rx, struct iov_iter *to)
 	while (iov_iter_count(to)) {
 		block = list_first_entry_or_null(&rx->mine, struct ferry_block, node);
 		if (!block) {
+			ferry_rx_fetch(rx);
+			if (!list_empty(&rx->mine))
+				continue;
 			err = ferry_rx_exchange(rx);
 			if (!list_empty(&rx->mine))
 				continue;
@@ -86,6 +101,8 @@ static int ferry_rx_find_packet(struct ferry_rx *rx)
 {
 	int err;
 
+	if (rx->ends_mine == rx->ends_taken)
+		ferry_rx_fetch(rx);
 	if (rx->ends_mine != rx->ends_taken)
 		return 0;
 	err = ferry_rx_exchange(rx);

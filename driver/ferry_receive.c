@@ -115,12 +115,13 @@ u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget)
 {
 	struct ferry_ring *ring = &rx->chan->ring;
 	u32 done = 0;
-	u32 run, i;
+	u32 most, run, i;
 
 	lockdep_assert_held(&rx->chan->lock);
 
-	while (done < budget) {
-		run = ferry_ring_completed(ring, budget - done);
+	do {
+		most = ferry_ring_run(ring, ring->head, budget - done);
+		run = ferry_ring_completed(ring, most);
 		if (!run)
 			break;
 		for (i = ring->head; i != ring->head + run; i++)
@@ -128,7 +129,7 @@ u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget)
 		trace_ferry_complete(rx->chan, ring->head, run);
 		ferry_ring_reap(ring, run);
 		done += run;
-	}
+	} while (run == most && done < budget);
 	rx->mod.blocks += done;
 	return done;
 }
