@@ -15,8 +15,8 @@
  *
  * A port owns two channels, which its registers name, and is a file of two
  * directions, each of which one open file can have. Who opens takes the
- * directions of the open mode; a channel is claimed and runs as long as somebody
- * has its direction, or longer where there is something left to send.
+ * directions of the open mode; a channel is claimed as long as somebody has its
+ * direction, or longer where there is something left to read or to send.
  *
  * The channels run with BYPASS: the entries are the driver's own, and name only
  * its blocks. So no row of a window table has to be written for each of them.
@@ -95,7 +95,7 @@ EXPORT_SYMBOL_IF_KUNIT(ferry_port_config_valid);
  *
  * May sleep.
  *
- * Return: 0, -EINVAL, or -EBUSY if it is open, or has something left to send.
+ * Return: 0, -EINVAL, or -EBUSY if it is open, or something is left to read or send.
  */
 int ferry_port_configure(struct ferry_port *port, const struct ferry_port_config *config)
 {
@@ -182,8 +182,8 @@ err_close:
  * @filp: open file
  * @dirs: which, if it has them: FMODE_READ, FMODE_WRITE
  *
- * What was received and not read is dropped; what was written is sent. Whoever
- * sleeps in a call on @filp returns. May sleep.
+ * What was received and not read is kept for the next; what was written is sent.
+ * Whoever sleeps in a call on @filp returns. May sleep.
  */
 void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs)
 {
@@ -196,7 +196,7 @@ void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs)
 		WRITE_ONCE(port->reader, NULL);
 		wake_up_all(&rx->wait);
 		fasync_helper(-1, filp, 0, &rx->fasync);
-		if (rx->pool)
+		if (rx->pool && !ferry_rx_park(rx))
 			ferry_rx_stop(rx);
 	}
 	if (dirs & FMODE_WRITE && port->writer == filp) {
@@ -228,14 +228,14 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 
 	lockdep_assert_held(&port->lock);
 
-	if (dirs & FMODE_WRITE) {
+	if (dirs & FMODE_WRITE && port->tx.pool)
 		ferry_tx_stop(&port->tx);
-		cmd |= FERRY_PORT_CMD_FLUSH_TX;
-	}
-	if (dirs & FMODE_READ) {
+	if (dirs & FMODE_READ && port->rx.pool)
 		ferry_rx_stop(&port->rx);
+	if (dirs & FMODE_WRITE)
+		cmd |= FERRY_PORT_CMD_FLUSH_TX;
+	if (dirs & FMODE_READ)
 		cmd |= FERRY_PORT_CMD_FLUSH_RX;
-	}
 	writel(cmd, port->regs + FERRY_PORT_CMD);
 	/* It has happened when this returns. */
 	ferry_port_status(port);

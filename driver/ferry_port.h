@@ -154,6 +154,7 @@ struct ferry_rx_stats {
  * @hups_taken: ends of file that the reader took
  * @packets: a read returns one packet
  * @last_packet: true length of the last packet that was read
+ * @eof: the last read was the end of file
  * @pool: blocks; NULL: not started. Under &ferry_port.lock and @mutex
  * @waiter: armed on @chan
  * @wanted: somebody sleeps until there is more; under &ferry_chan.lock, as what
@@ -190,6 +191,7 @@ struct ferry_rx {
 	u32 hups_taken;
 	bool packets;
 	u32 last_packet;
+	bool eof;
 	struct ferry_pool *pool;
 
 	struct ferry_waiter waiter;
@@ -372,6 +374,7 @@ u32 ferry_rx_readable(struct ferry_rx *rx);
 /* ferry_receive.c */
 void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_chan *chan);
 int ferry_rx_start(struct ferry_rx *rx);
+bool ferry_rx_park(struct ferry_rx *rx);
 void ferry_rx_stop(struct ferry_rx *rx);
 u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget);
 void ferry_rx_refill(struct ferry_rx *rx);

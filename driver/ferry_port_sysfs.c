@@ -52,6 +52,24 @@ static ssize_t opened_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(opened);
 
+static ssize_t rx_waiting_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct ferry_rx *rx = &to_ferry_port(dev)->rx;
+	u32 waiting;
+
+	spin_lock_irq(&rx->chan->lock);
+	waiting = rx->filled - READ_ONCE(rx->taken);
+	spin_unlock_irq(&rx->chan->lock);
+	return sysfs_emit(buf, "%u\n", waiting);
+}
+static DEVICE_ATTR_RO(rx_waiting);
+
+static ssize_t tx_waiting_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", ferry_tx_queued(&to_ferry_port(dev)->tx));
+}
+static DEVICE_ATTR_RO(tx_waiting);
+
 /**
  * struct ferry_setting - an attribute that is a setting
  * @attr: attribute
@@ -116,6 +134,8 @@ static struct attribute *ferry_port_attrs[] = {
 	&dev_attr_loopback.attr,
 	&dev_attr_packets.attr,
 	&dev_attr_opened.attr,
+	&dev_attr_rx_waiting.attr,
+	&dev_attr_tx_waiting.attr,
 	&setting_buffer_size.attr.attr,
 	&setting_entries.attr.attr,
 	&setting_coalesce_adaptive.attr.attr,

@@ -56,7 +56,8 @@ static int ferry_power_on(struct ferry_dev *fdev)
 static void ferry_power_off(struct ferry_dev *fdev)
 {
 	/* A probe that fails before it knows the roles must leave it alone, too. */
-	if (fdev->role_mask[FERRY_ROLE_USER] && !fdev->role_mask[FERRY_ROLE_RESERVED])
+	if ((fdev->role_mask[FERRY_ROLE_USER] || fdev->role_mask[FERRY_ROLE_PORT]) &&
+	    !fdev->role_mask[FERRY_ROLE_RESERVED])
 		reset_control_assert(fdev->reset);
 	clk_disable_unprepare(fdev->clk);
 }

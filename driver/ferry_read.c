@@ -88,9 +88,9 @@ static ssize_t ferry_rx_take_bytes(struct ferry_rx *rx, struct iov_iter *to)
 		/* The end of file is a read's of its own. */
 		if (block->flags & FERRY_CQE_HUP && done)
 			break;
-		n = block->flags & FERRY_CQE_HUP;
+		rx->eof = block->flags & FERRY_CQE_HUP;
 		ferry_rx_finish(rx, block);
-		if (n)
+		if (rx->eof)
 			return 0;
 	}
 	return done;
@@ -154,7 +154,8 @@ static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
 	}
 	rx->last_packet = len;
 	/* It was cut by the peer's end: nobody has all of it. */
-	if (end & FERRY_CQE_HUP)
+	rx->eof = end & FERRY_CQE_HUP;
+	if (rx->eof)
 		done = 0;
 	if (done < len || !end) {
 		spin_lock_irq(&rx->chan->lock);
@@ -221,6 +222,7 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 			if (mutex_lock_interruptible(&rx->mutex))
 				return -ERESTARTSYS;
 		}
+		rx->eof = false;
 		if (READ_ONCE(rx->port->reader) != filp)
 			ret = 0;
 		else if (!rx->pool)

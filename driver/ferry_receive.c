@@ -46,6 +46,10 @@
  * The ring runs empty, and the device holds the sender off: that is the
  * back-pressure.
  *
+ * When the reader closes, the channel is stopped, and a RECV that runs completes
+ * with what it has. If something was not read the direction is *parked* with it,
+ * and goes on with the next reader; the sender is held off meanwhile.
+ *
  * In packet mode a reader gets a packet when its end is there. One that is longer
  * than all blocks is cut when they are full, and its rest is dropped (@skip):
  * it would never get whole.
@@ -363,7 +367,7 @@ void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_ch
 	ferry_moderation_init(&rx->mod, chan);
 }
 
-/* Forget what a former reader has left. */
+/* As if nothing had ever come. */
 static void ferry_rx_clear(struct ferry_rx *rx)
 {
 	INIT_LIST_HEAD(&rx->mine);
@@ -380,6 +384,8 @@ static void ferry_rx_clear(struct ferry_rx *rx)
 	rx->ends_taken = 0;
 	rx->hups = 0;
 	rx->hups_taken = 0;
+	rx->eof = false;
+	rx->last_packet = 0;
 	rx->wanted = false;
 	rx->skip = false;
 	rx->hungry = false;
@@ -400,9 +406,28 @@ static int ferry_rx_fill_pool(struct ferry_rx *rx, u32 count)
 	return 0;
 }
 
+/* Go on where ferry_rx_park() has left off. False: start anew. */
+static bool ferry_rx_unpark(struct ferry_rx *rx)
+{
+	struct ferry_chan *chan = rx->chan;
+	bool lives;
+
+	if (!rx->pool)
+		return false;
+	ferry_chan_resume(chan);
+	spin_lock_irq(&chan->lock);
+	lives = !chan->dead;
+	ferry_rx_refill(rx);
+	ferry_rx_arm(rx);
+	spin_unlock_irq(&chan->lock);
+	if (!lives)
+		ferry_rx_stop(rx);
+	return lives;
+}
+
 /**
  * ferry_rx_start() - begin to receive
- * @rx: direction, stopped; &ferry_port.lock is held
+ * @rx: direction, stopped or parked; &ferry_port.lock is held
  *
  * May sleep.
  *
@@ -424,8 +449,9 @@ int ferry_rx_start(struct ferry_rx *rx)
 
 	lockdep_assert_held(&port->lock);
 
+	if (ferry_rx_unpark(rx))
+		return 0;
 	mutex_lock(&rx->mutex);
-	ferry_rx_clear(rx);
 	rx->posted = kcalloc(size, sizeof(*rx->posted), GFP_KERNEL_ACCOUNT);
 	if (!rx->posted)
 		goto err_unlock;
@@ -454,11 +480,39 @@ int ferry_rx_start(struct ferry_rx *rx)
 err_destroy_pool:
 	ferry_pool_destroy(rx->pool);
 	rx->pool = NULL;
+	ferry_rx_clear(rx);
 err_free_posted:
 	kfree(rx->posted);
+	rx->posted = NULL;
 err_unlock:
 	mutex_unlock(&rx->mutex);
 	return err;
+}
+
+/**
+ * ferry_rx_park() - the reader has closed: stop, and keep what was not read
+ * @rx: direction, started; &ferry_port.lock is held
+ *
+ * Return: false if there is nothing to keep, and ferry_rx_stop() can follow.
+ */
+bool ferry_rx_park(struct ferry_rx *rx)
+{
+	struct ferry_chan *chan = rx->chan;
+	bool left;
+
+	lockdep_assert_held(&rx->port->lock);
+
+	mutex_lock(&rx->mutex);
+	/* Stopped, not reset: that would lose what the running RECV has taken. */
+	left = !ferry_chan_suspend(chan);
+	spin_lock_irq(&chan->lock);
+	ferry_rx_reap(rx, ferry_rx_size(rx));
+	left = left && (rx->filled != rx->taken || rx->ends != rx->ends_taken) &&
+	       !chan->dead && !rx->failed;
+	spin_unlock_irq(&chan->lock);
+	cancel_delayed_work_sync(&rx->work);
+	mutex_unlock(&rx->mutex);
+	return left;
 }
 
 /**
@@ -479,5 +533,6 @@ void ferry_rx_stop(struct ferry_rx *rx)
 	rx->pool = NULL;
 	kfree(rx->posted);
 	rx->posted = NULL;
+	ferry_rx_clear(rx);
 	mutex_unlock(&rx->mutex);
 }

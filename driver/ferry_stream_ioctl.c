@@ -56,6 +56,9 @@ static long ferry_stream_info(struct ferry_port *port, struct file *filp, void _
 						FERRY_PORT_PACKETS);
 	if (port->reader == filp) {
 		info.flags |= FERRY_PORT_READER;
+		/* What the last read was, and not what there is now. */
+		if (READ_ONCE(rx->eof))
+			info.flags |= FERRY_PORT_EOF;
 		info.readable = ferry_rx_readable(rx);
 	}
 	if (port->writer == filp) {

@@ -130,6 +130,38 @@ TEST_F(life, what_was_written_before_close_is_sent)
 	} while (strcmp(state, "r"));
 }
 
+TEST_F(life, what_was_not_read_stays_for_the_next_reader)
+{
+	size_t sent = 0, got = 0;
+	ssize_t n;
+
+	set_nonblock(self->fd, true);
+	do {
+		while ((n = do_write(self->fd, self->out + sent, 1000)) > 0)
+			sent += n;
+	} while (port_ready(self->fd, POLLOUT, 200) > 0);
+	/* Wherever the bytes are: in blocks, half read, in the port, not sent yet. */
+	for (int i = 1; got < sent; i++) {
+		ASSERT_EQ(0, close(self->fd));
+		ASSERT_LE(0, port_get(0, "rx_waiting"));
+		if (got == 0)
+			EXPECT_EQ(-EBUSY, port_set(0, "buffer_size", 512));
+		self->fd = port_open(0, O_RDONLY);
+		ASSERT_LE(0, self->fd);
+		n = do_read(self->fd, self->in + got, 3777 * i);
+		ASSERT_LT(0, n);
+		got += n;
+	}
+	EXPECT_EQ(sent, got);
+	EXPECT_EQ(0, memcmp(self->out, self->in, sent));
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(0, port_get(0, "rx_waiting"));
+	/* TIOCOUTQ and this are the same; nothing is left. */
+	EXPECT_EQ(0, port_get(0, "tx_waiting"));
+	EXPECT_EQ(0, port_set(0, "buffer_size", 4096));
+}
+
 TEST_F(life, next_writer_goes_on_behind_the_last)
 {
 	size_t sent = 0;

@@ -307,8 +307,8 @@ struct ferry_submit {
  *	      mode a packet as long as the last that found no room. POLLRDHUP: the
  *	      peer has closed, behind what can be read, or after SHUTDOWN.
  *	      POLLERR: the channel is dead. POLLHUP: the device is gone
- * close(2)   drops what was not read. What was written is sent, if it takes long
- *	      enough after the file is gone; who opens next goes on behind it
+ * close(2)   What was not read stays for who opens next. What was written is sent,
+ *	      long after the file is gone if need be; who opens next goes on behind it
  * ioctl(2)   FIONREAD: bytes that read can have now, before the end of file; in
  *	      packet mode those of the next packet. TIOCOUTQ: bytes that were
  *	      written and that the port has not taken yet
@@ -320,7 +320,8 @@ struct ferry_submit {
  * In packet mode (FERRY_PORT_IOC_MODE) a write is a packet, and a read returns
  * one, when all of it is there: as much as there is room for; the rest is
  * dropped, as by recv(2) (last_packet tells how long it was, and FIONREAD how
- * long the next one is). 0 may be an empty packet, too: POLLRDHUP tells. A packet
+ * long the next one is). 0 may be an empty packet, too: FERRY_PORT_EOF tells, or
+ * POLLRDHUP before. A packet
  * that does not fit into the port's buffers (max_packet): EMSGSIZE for the
  * writer; to the reader it comes cut. A packet that the peer has not finished when
  * it closed is dropped.
@@ -332,6 +333,7 @@ struct ferry_submit {
 #define FERRY_PORT_PACKETS	0x0004	/* ends of packet reach the peer */
 #define FERRY_PORT_READER	0x0100	/* this file has the receiving direction */
 #define FERRY_PORT_WRITER	0x0200	/* and the sending one */
+#define FERRY_PORT_EOF		0x0400	/* its last read was the end of file */
 
 /* mode of FERRY_PORT_IOC_MODE */
 #define FERRY_PORT_MODE_PACKET	0x0001	/* a read or write is one packet */
@@ -377,7 +379,7 @@ struct ferry_port_info {
  *
  * MODE sets the mode of the directions that this file has; EOPNOTSUPP: packets on
  * a port that has none (FERRY_PORT_PACKETS). To be called before anything is
- * read; what is left of a packet then counts as one.
+ * read; what is left of a packet then counts as one. The mode goes with the file.
  *
  * SHUTDOWN gives directions back, as close(2) would, and somebody else may open
  * them: read returns 0 from then on, write EPIPE. The peer is not told.
