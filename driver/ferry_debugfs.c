@@ -7,7 +7,7 @@
 #include <linux/pm_runtime.h>
 #include <linux/seq_file.h>
 
-#include "ferry.h"
+#include "ferry_port.h"
 
 static struct dentry *ferry_debugfs_root;
 
@@ -26,6 +26,7 @@ static const struct debugfs_reg32 ferry_global_dump[] = {
 	FERRY_DUMP(CAP_QUANTUM),
 	FERRY_DUMP(CAP_COST),
 	FERRY_DUMP(CAP_FEATURES),
+	FERRY_DUMP(CAP_FIFO),
 	FERRY_DUMP(TIME_LO),
 	FERRY_DUMP(TIME_HI),
 	FERRY_DUMP(STATUS),
@@ -63,6 +64,22 @@ static const struct debugfs_reg32 ferry_chan_dump[] = {
 	FERRY_DUMP(CHAN_QUANTA),
 };
 
+static const struct debugfs_reg32 ferry_port_dump[] = {
+	FERRY_DUMP(PORT_STATUS),
+	FERRY_DUMP(PORT_CHANNELS),
+	FERRY_DUMP(PORT_IDLE),
+	FERRY_DUMP(PORT_TX_LEVEL),
+	FERRY_DUMP(PORT_RX_LEVEL),
+	FERRY_DUMP(PORT_TX_BYTES_LO),
+	FERRY_DUMP(PORT_TX_BYTES_HI),
+	FERRY_DUMP(PORT_RX_BYTES_LO),
+	FERRY_DUMP(PORT_RX_BYTES_HI),
+	FERRY_DUMP(PORT_TX_PACKETS),
+	FERRY_DUMP(PORT_RX_PACKETS),
+	FERRY_DUMP(PORT_HANGUPS),
+	FERRY_DUMP(PORT_TX_DROPPED),
+};
+
 static int ferry_dump_regs(struct seq_file *seq, struct ferry_dev *fdev, void __iomem *base,
 			   const struct debugfs_reg32 *regs, int count)
 {
@@ -93,6 +110,15 @@ static int ferry_chan_regs_show(struct seq_file *seq, void *unused)
 			       ARRAY_SIZE(ferry_chan_dump));
 }
 DEFINE_SHOW_ATTRIBUTE(ferry_chan_regs);
+
+static int ferry_port_regs_show(struct seq_file *seq, void *unused)
+{
+	struct ferry_port *port = seq->private;
+
+	return ferry_dump_regs(seq, port->fdev, port->regs, ferry_port_dump,
+			       ARRAY_SIZE(ferry_port_dump));
+}
+DEFINE_SHOW_ATTRIBUTE(ferry_port_regs);
 
 /* The slots that are outstanding. The owner does not stand still meanwhile. */
 static int ferry_chan_ring_show(struct seq_file *seq, void *unused)
@@ -138,7 +164,8 @@ static int ferry_chan_windows_show(struct seq_file *seq, void *unused)
 	u32 nr;
 
 	mutex_lock(&chan->cmd_lock);
-	if (!chan->live)
+	/* The channels of ports have none. */
+	if (!chan->live || !chan->cfg.tab)
 		goto out_unlock;
 	tab = chan->cfg.tab;
 	for_each_set_bit(nr, tab->used, tab->count) {
@@ -173,6 +200,13 @@ void ferry_debugfs_add(struct ferry_dev *fdev)
 		debugfs_create_file("ring", 0400, dir, &fdev->chans[nr], &ferry_chan_ring_fops);
 		debugfs_create_file("windows", 0400, dir, &fdev->chans[nr],
 				    &ferry_chan_windows_fops);
+	}
+	for (nr = 0; nr < fdev->caps.ports; nr++) {
+		if (!fdev->ports[nr])
+			continue;
+		snprintf(name, sizeof(name), "port%u", nr);
+		dir = debugfs_create_dir(name, fdev->debugfs);
+		debugfs_create_file("regs", 0400, dir, fdev->ports[nr], &ferry_port_regs_fops);
 	}
 }
 

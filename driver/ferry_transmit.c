@@ -295,7 +295,7 @@ __poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm)
 	if (!ret)
 		return 0;
 	/* What fails at once can be tried at once. */
-	if (ret == -EIO || READ_ONCE(tx->failed))
+	if (ret != -ENOENT && (READ_ONCE(tx->chan->dead) || READ_ONCE(tx->failed)))
 		return EPOLLOUT | EPOLLWRNORM | EPOLLERR;
 	return EPOLLOUT | EPOLLWRNORM;
 }
