@@ -337,7 +337,7 @@ TEST_F(life, killed_at_any_point_leaves_a_port_that_works)
 	unsigned int seed = 1;
 
 	close(self->fd);
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 25; i++) {
 		struct timespec random = {};
 		pid_t pid = fork();
 		int status;
@@ -415,13 +415,13 @@ TEST_F(life, unbind_while_data_is_moving)
 
 	if (geteuid())
 		SKIP(return, "needs root to unbind a driver");
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 4; i++) {
 		w.fd = r.fd = self->fd;
 		w.total = r.total = 1UL << 40;
 		r.moved = 0;
 		ASSERT_EQ(0, pthread_create(&w.thread, NULL, mover_write, &w));
 		ASSERT_EQ(0, pthread_create(&r.thread, NULL, mover_read, &r));
-		while (__atomic_load_n(&r.moved, __ATOMIC_RELAXED) < 50000UL * i)
+		while (__atomic_load_n(&r.moved, __ATOMIC_RELAXED) < 30000UL * i)
 			sched_yield();
 		ASSERT_EQ(0, unbind_device());
 		ASSERT_EQ(0, pthread_join(w.thread, NULL));
