@@ -200,22 +200,27 @@ TEST_F(events, epoll_edge_tells_of_room_after_EAGAIN)
 	close(ep);
 }
 
-static volatile sig_atomic_t nr_signals;
-static volatile sig_atomic_t last_band;
+static int nr_signals;
+static long last_band;
 
 static void on_io(int sig, siginfo_t *info, void *context)
 {
-	nr_signals++;
-	last_band = info->si_band;
+	__atomic_store_n(&last_band, info->si_band, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&nr_signals, 1, __ATOMIC_RELAXED);
+}
+
+static int signals(void)
+{
+	return __atomic_load_n(&nr_signals, __ATOMIC_RELAXED);
 }
 
 static bool wait_signal(int count)
 {
 	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
 
-	while (nr_signals < count && now_ns() < end)
+	while (signals() < count && now_ns() < end)
 		sched_yield();
-	return nr_signals >= count;
+	return signals() >= count;
 }
 
 TEST_F(events, sigio_tells_of_data)
@@ -226,20 +231,19 @@ TEST_F(events, sigio_tells_of_data)
 	ASSERT_EQ(0, fcntl(self->fd, F_SETOWN, getpid()));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETSIG, SIGRTMIN));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK | O_ASYNC));
-	nr_signals = 0;
 	for (int i = 1; i <= 3; i++) {
-		int before = nr_signals;
+		int before = signals();
 
 		ASSERT_EQ(10, do_write(self->fd, self->buf, 10));
 		ASSERT_TRUE(wait_signal(before + 1)) TH_LOG("write %d", i);
-		EXPECT_EQ(POLLIN, last_band & POLLIN);
+		EXPECT_EQ(POLLIN, __atomic_load_n(&last_band, __ATOMIC_RELAXED) & POLLIN);
 		ASSERT_EQ(10, read_all(self->fd, self->buf, 10));
 	}
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	nr_signals = 0;
+	__atomic_store_n(&nr_signals, 0, __ATOMIC_RELAXED);
 	ASSERT_EQ(10, do_write(self->fd, self->buf, 10));
 	ASSERT_EQ(0, fsync(self->fd));
-	EXPECT_EQ(0, nr_signals);
+	EXPECT_EQ(0, signals());
 }
 
 TEST_F(events, shutdown_is_an_event)
