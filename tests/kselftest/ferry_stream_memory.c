@@ -176,4 +176,59 @@ TEST_F(memory, packets_are_whole_without_memory)
 	free(want);
 }
 
+static int open_nth(int nth_fd, unsigned int nth, bool *left)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth), fd;
+
+	if (pwrite(nth_fd, text, len, 0) != len)
+		return -EPROTO;
+	fd = port_open(0, O_RDWR);
+	memset(text, 0, sizeof(text));
+	*left = pread(nth_fd, text, sizeof(text) - 1, 0) < 0 || atoi(text) > 0;
+	while (pwrite(nth_fd, "0", 1, 0) != 1)
+		;
+	return fd;
+}
+
+/* Each allocation of open(2) fails once; then it works, and nothing was kept. */
+TEST_F(memory, open_survives_every_failure)
+{
+	unsigned int nth, failed = 0;
+	bool left = false;
+	char in[3];
+	int nth_fd, fd;
+
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		SKIP(return, "no fail-nth");
+	write_file(FAILSLAB "/ignore-gfp-wait", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	close(self->fd);
+	/* The usual 64 look all the same. */
+	ASSERT_EQ(0, port_set(0, "entries", 8));
+	for (nth = 1; !left && nth < 3000; nth++) {
+		fd = open_nth(nth_fd, nth, &left);
+		if (fd < 0) {
+			failed++;
+			ASSERT_TRUE(fd == -ENOMEM || fd == -ENFILE) TH_LOG("%u: %s", nth,
+									   strerror(-fd));
+			fd = port_open(0, O_RDWR);
+		}
+		ASSERT_LE(0, fd) TH_LOG("after failure %u: %s", nth, strerror(-fd));
+		ASSERT_EQ(3, do_write(fd, "abc", 3));
+		ASSERT_EQ(3, read_all(fd, in, 3));
+		ASSERT_EQ(0, close(fd));
+	}
+	EXPECT_TRUE(left);
+	EXPECT_LT(16, failed);
+	write_file(FAILSLAB "/ignore-gfp-wait", "Y");
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");
+	ASSERT_EQ(0, port_set(0, "entries", 64));
+	close(nth_fd);
+	self->fd = port_fresh(0, 0);
+	ASSERT_LE(0, self->fd);
+}
+
 TEST_HARNESS_MAIN
