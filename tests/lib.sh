@@ -88,6 +88,9 @@ tap_end() {
 # The selftests to which it matters how long the device takes.
 # shellcheck disable=SC2034 # for the scripts that source this file
 timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
+# The selftests of ports, for a device with two; elsewhere they skip.
+# shellcheck disable=SC2034
+port_tests=(/selftests/ferry_stream{,_poll,_packet,_life,_memory,_sysfs})
 
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {
