@@ -370,6 +370,7 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 		      bool nowait);
 __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm);
 u32 ferry_rx_readable(struct ferry_rx *rx);
+bool ferry_rx_is_ready(const struct ferry_rx *rx);
 
 /* ferry_receive.c */
 void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_chan *chan);
@@ -379,8 +380,7 @@ void ferry_rx_stop(struct ferry_rx *rx);
 u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget);
 void ferry_rx_refill(struct ferry_rx *rx);
 void ferry_rx_arm(struct ferry_rx *rx);
-bool ferry_rx_is_ready(const struct ferry_rx *rx);
-bool ferry_rx_is_cut(const struct ferry_rx *rx);
+void ferry_rx_wake(struct ferry_rx *rx);
 
 /* ferry_transmit.c */
 void ferry_tx_init(struct ferry_tx *tx, struct ferry_port *port, struct ferry_chan *chan);

@@ -9,13 +9,48 @@
 
 #include "ferry_port.h"
 
+/* Are all blocks full, so that no more gets in? */
+static bool ferry_rx_is_cut(const struct ferry_rx *rx)
+{
+	const struct ferry_ring *ring = &rx->chan->ring;
+
+	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_limit(rx);
+}
+
+/**
+ * ferry_rx_is_ready() - would a read return now?
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * Return: true if it would.
+ */
+bool ferry_rx_is_ready(const struct ferry_rx *rx)
+{
+	lockdep_assert_held(&rx->chan->lock);
+
+	if (rx->failed || rx->chan->dead)
+		return true;
+	if (READ_ONCE(rx->packets))
+		return rx->ends != READ_ONCE(rx->ends_taken) || ferry_rx_is_cut(rx);
+	return rx->filled != READ_ONCE(rx->taken) || rx->hups != READ_ONCE(rx->hups_taken);
+}
+
+/*
+ * Take what has come out of the ring. Whoever reaps for himself and arms for what
+ * comes next has taken the interrupt from who sleeps, so he wakes him.
+ */
+static void ferry_rx_collect(struct ferry_rx *rx)
+{
+	if (ferry_rx_reap(rx, ferry_rx_size(rx)) && unlikely(rx->wanted || rx->fasync))
+		ferry_rx_wake(rx);
+}
+
 /* Take what has come. */
 static void ferry_rx_fetch(struct ferry_rx *rx)
 {
 	lockdep_assert_held(&rx->mutex);
 
 	spin_lock_irq(&rx->chan->lock);
-	ferry_rx_reap(rx, ferry_rx_size(rx));
+	ferry_rx_collect(rx);
 	list_splice_tail_init(&rx->ready, &rx->mine);
 	rx->ends_mine = rx->ends;
 	spin_unlock_irq(&rx->chan->lock);
@@ -33,7 +68,7 @@ static int ferry_rx_exchange(struct ferry_rx *rx)
 	rx->nr_free += rx->nr_done;
 	rx->nr_filled -= rx->nr_done;
 	rx->nr_done = 0;
-	ferry_rx_reap(rx, ferry_rx_size(rx));
+	ferry_rx_collect(rx);
 	list_splice_tail_init(&rx->ready, &rx->mine);
 	rx->ends_mine = rx->ends;
 	ferry_rx_refill(rx);
@@ -172,7 +207,7 @@ static bool ferry_rx_ask(struct ferry_rx *rx)
 
 	spin_lock_irq(&rx->chan->lock);
 	if (rx->chan->live) {
-		ferry_rx_reap(rx, ferry_rx_size(rx));
+		ferry_rx_collect(rx);
 		ferry_rx_refill(rx);
 		rx->wanted = true;
 		ferry_rx_arm(rx);
@@ -257,7 +292,7 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 
 	spin_lock_irq(&chan->lock);
 	if (chan->live) {
-		ferry_rx_reap(rx, ferry_rx_size(rx));
+		ferry_rx_collect(rx);
 		ferry_rx_refill(rx);
 		if (arm)
 			rx->wanted = true;

@@ -239,36 +239,6 @@ void ferry_rx_refill(struct ferry_rx *rx)
 }
 
 /**
- * ferry_rx_is_cut() - are all blocks full, so that no more gets in?
- * @rx: direction; &ferry_chan.lock is held
- *
- * Return: true if they are.
- */
-bool ferry_rx_is_cut(const struct ferry_rx *rx)
-{
-	const struct ferry_ring *ring = &rx->chan->ring;
-
-	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_limit(rx);
-}
-
-/**
- * ferry_rx_is_ready() - would a read return now?
- * @rx: direction; &ferry_chan.lock is held
- *
- * Return: true if it would.
- */
-bool ferry_rx_is_ready(const struct ferry_rx *rx)
-{
-	lockdep_assert_held(&rx->chan->lock);
-
-	if (rx->failed || rx->chan->dead)
-		return true;
-	if (READ_ONCE(rx->packets))
-		return rx->ends != READ_ONCE(rx->ends_taken) || ferry_rx_is_cut(rx);
-	return rx->filled != READ_ONCE(rx->taken) || rx->hups != READ_ONCE(rx->hups_taken);
-}
-
-/**
  * ferry_rx_arm() - ask for the interrupt that is needed
  * @rx: direction; &ferry_chan.lock is held
  *
@@ -298,9 +268,14 @@ void ferry_rx_arm(struct ferry_rx *rx)
 	ferry_chan_arm_locked(rx->chan, &rx->waiter, target);
 }
 
-/* Wake whoever can go on. */
-static void ferry_rx_wake(struct ferry_rx *rx)
+/**
+ * ferry_rx_wake() - wake whoever can go on
+ * @rx: direction; &ferry_chan.lock is held
+ */
+void ferry_rx_wake(struct ferry_rx *rx)
 {
+	lockdep_assert_held(&rx->chan->lock);
+
 	if (!ferry_rx_is_ready(rx))
 		return;
 	rx->wanted = false;

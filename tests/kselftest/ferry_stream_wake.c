@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who sleeps on a port is woken, whatever somebody else does with it meanwhile.
+ */
+#include "ferry_stream.h"
+
+#include <sys/epoll.h>
+
+FIXTURE(wake)
+{
+	int fd;
+	uint8_t *buf;
+};
+
+FIXTURE_SETUP(wake)
+{
+	const char *why = no_ports();
+
+	self->fd = -1;
+	if (why)
+		SKIP(return, "%s", why);
+	self->fd = port_fresh(0, 0);
+	ASSERT_LE(0, self->fd);
+	self->buf = malloc(MiB);
+	pattern(self->buf, MiB, 3);
+}
+
+FIXTURE_TEARDOWN(wake)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	free(self->buf);
+}
+
+struct sleeper {
+	pthread_t thread;
+	int fd;
+	char how;
+	pid_t tid;
+	ssize_t result;
+};
+
+static void *sleeper(void *data)
+{
+	struct sleeper *s = data;
+	static uint8_t buf[65536];
+
+	__atomic_store_n(&s->tid, gettid(), __ATOMIC_RELEASE);
+	switch (s->how) {
+	case 'r':
+		s->result = do_read(s->fd, buf, 1);
+		break;
+	case 'w':
+		s->result = do_write(s->fd, buf, sizeof(buf));
+		break;
+	case 'f':
+		s->result = fsync(s->fd) ? -errno : 0;
+		break;
+	case 'o':
+		s->result = port_ready(s->fd, POLLOUT, 30000);
+		break;
+	}
+	return NULL;
+}
+
+/* Start a thread, and wait until it sleeps in its call. */
+static bool sleeper_start(struct sleeper *s)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	char path[64], text[256], *state;
+	int asleep = 0;
+
+	s->tid = 0;
+	if (pthread_create(&s->thread, NULL, sleeper, s))
+		return false;
+	while (asleep < 20 && now_ns() < end) {
+		struct timespec some = { 0, NSEC_PER_MSEC };
+
+		nanosleep(&some, NULL);
+		if (!__atomic_load_n(&s->tid, __ATOMIC_ACQUIRE))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", s->tid);
+		if (read_file(path, text, sizeof(text)))
+			return false;
+		state = strrchr(text, ')');
+		asleep = state && state[2] == 'S' ? asleep + 1 : 0;
+	}
+	return asleep == 20;
+}
+
+static void fill(int fd, void *buf)
+{
+	set_nonblock(fd, true);
+	while (port_ready(fd, POLLOUT, 100) > 0)
+		do_write(fd, buf, 65536);
+	set_nonblock(fd, false);
+}
+
+/* Interrupts as late as can be, so that others come first. */
+static int slow_interrupts(int fd)
+{
+	if (close(fd) || port_set(0, "coalesce_usecs", 65535) ||
+	    port_set(0, "coalesce_count", 32) || port_set(0, "coalesce_adaptive", 0))
+		return -1;
+	return port_fresh(0, O_NONBLOCK);
+}
+
+static int usual_interrupts(int fd)
+{
+	if (port_control(fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX | FERRY_PORT_TX) || close(fd) ||
+	    port_set(0, "coalesce_adaptive", 1) || port_set(0, "coalesce_count", 1) ||
+	    port_set(0, "coalesce_usecs", 0))
+		return -1;
+	return port_open(0, O_RDWR);
+}
+
+TEST_F(wake, who_asks_takes_no_wake_up_from_who_sleeps)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	int n = 0;
+
+	self->fd = slow_interrupts(self->fd);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd, &ev));
+	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+	while (n != 1 && now_ns() < end)
+		ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &n));
+	EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 5000));
+	close(ep);
+	self->fd = usual_interrupts(self->fd);
+	EXPECT_LE(0, self->fd);
+}
+
+TEST_F(wake, who_reads_a_part_leaves_the_rest_to_who_sleeps)
+{
+	struct sleeper s = { .how = 'r' };
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	ssize_t n = -EAGAIN;
+
+	self->fd = slow_interrupts(self->fd);
+	ASSERT_LE(0, self->fd);
+	set_nonblock(self->fd, false);
+	s.fd = self->fd;
+	ASSERT_TRUE(sleeper_start(&s));
+	ASSERT_EQ(2, do_write(self->fd, self->buf, 2));
+	while (n == -EAGAIN && now_ns() < end) {
+		struct iovec iov = { self->buf, 1 };
+
+		n = preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT);
+		n = n < 0 ? -errno : n;
+	}
+	ASSERT_EQ(1, n);
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(1, s.result);
+	self->fd = usual_interrupts(self->fd);
+	EXPECT_LE(0, self->fd);
+}
+
+TEST_HARNESS_MAIN
