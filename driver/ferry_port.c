@@ -215,7 +215,8 @@ void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs)
  * @dirs: which, all of which it has: FMODE_READ, FMODE_WRITE
  *
  * In the driver and in the device. In loopback what one direction has in the
- * device is the other's, too. May sleep.
+ * device is the other's, too. Whoever sleeps on one of them looks again: what he
+ * was armed for is gone. May sleep.
  *
  * Return: 0, or what starting a channel fails with; then every further call on
  * the direction fails.
@@ -240,10 +241,16 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 	/* It has happened when this returns. */
 	ferry_port_status(port);
 	ferry_port_set_idle(port, packets);
-	if (dirs & FMODE_READ)
+	if (dirs & FMODE_READ) {
 		err = ferry_rx_start(&port->rx);
-	if (dirs & FMODE_WRITE)
+		wake_up_all(&port->rx.wait);
+		kill_fasync(&port->rx.fasync, SIGIO, POLL_IN);
+	}
+	if (dirs & FMODE_WRITE) {
 		err = ferry_tx_start(&port->tx) ?: err;
+		wake_up_all(&port->tx.wait);
+		kill_fasync(&port->tx.fasync, SIGIO, POLL_OUT);
+	}
 	return err;
 }
 

@@ -241,6 +241,7 @@ struct ferry_tx_stats {
  * @failed: a SEND failed: bytes may be missing
  * @queued: bytes given to the device, modulo 2^32
  * @accepted: bytes that the port has taken, modulo 2^32
+ * @epoch: times that the channel was stopped: indices are of one epoch
  * @pool: blocks; NULL: not started. Under &ferry_port.lock and @mutex
  * @blocks: block of each slot
  * @need: slots that the write needs which found no room; else 1
@@ -261,6 +262,7 @@ struct ferry_tx {
 	bool failed;
 	u32 queued;
 	u32 accepted;
+	u32 epoch;
 	struct ferry_pool *pool;
 	struct ferry_block **blocks;
 	u32 need;

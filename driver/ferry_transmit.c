@@ -118,8 +118,11 @@ static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from)
 	return done;
 }
 
-/* Wait until everything before an index has completed. */
-static int ferry_tx_sleep(struct ferry_tx *tx, u32 target, struct file *filp)
+/*
+ * Wait until everything before an index has completed, or the ring has another
+ * epoch: then the index means nothing any more, and the caller has to look anew.
+ */
+static int ferry_tx_sleep(struct ferry_tx *tx, u32 target, u32 epoch, struct file *filp)
 {
 	struct ferry_waiter waiter = { .node = LIST_HEAD_INIT(waiter.node) };
 	DEFINE_WAIT(wait);
@@ -136,12 +139,15 @@ static int ferry_tx_sleep(struct ferry_tx *tx, u32 target, struct file *filp)
 			ret = -EPIPE;
 		else if (signal_pending(current))
 			ret = -ERESTARTSYS;
-		if (ret)
+		if (ret || READ_ONCE(tx->epoch) != epoch)
 			break;
 		schedule();
 	}
 	finish_wait(&tx->wait, &wait);
 	ferry_chan_disarm(tx->chan, &waiter);
+	/* The channel was stopped, and perhaps started again. */
+	if (ret == -ENOENT && READ_ONCE(tx->epoch) != epoch)
+		return 0;
 	if (ret == -ENOENT)
 		return -EPIPE;
 	return min(ret, 0);
@@ -161,7 +167,7 @@ static int ferry_tx_check(struct ferry_tx *tx, struct file *filp)
 static int ferry_tx_make_room(struct ferry_tx *tx, struct file *filp, u32 need, bool nonblock)
 {
 	bool overrun = false;
-	u32 target;
+	u32 target, epoch;
 	int err;
 
 	for (;;) {
@@ -182,8 +188,9 @@ static int ferry_tx_make_room(struct ferry_tx *tx, struct file *filp, u32 need, 
 				return err ?: -EAGAIN;
 			continue;
 		}
+		epoch = tx->epoch;
 		mutex_unlock(&tx->mutex);
-		err = ferry_tx_sleep(tx, target, filp);
+		err = ferry_tx_sleep(tx, target, epoch, filp);
 		mutex_lock(&tx->mutex);
 		err = err ?: ferry_tx_check(tx, filp);
 		if (err)
@@ -256,22 +263,26 @@ ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *
  */
 int ferry_tx_sync(struct ferry_tx *tx, struct file *filp)
 {
-	u32 target;
+	u32 target, epoch;
 	int err;
 
 	if (mutex_lock_interruptible(&tx->mutex))
 		return -ERESTARTSYS;
 	err = ferry_tx_check(tx, filp);
 	target = tx->chan->ring.tail;
+	epoch = tx->epoch;
 	mutex_unlock(&tx->mutex);
 	if (!err)
-		err = ferry_tx_sleep(tx, target, filp);
+		err = ferry_tx_sleep(tx, target, epoch, filp);
 	if (err)
 		return err;
 	mutex_lock(&tx->mutex);
 	if (tx->pool)
 		ferry_tx_reap(tx);
-	err = tx->failed ? -EIO : 0;
+	if (READ_ONCE(tx->port->writer) != filp)
+		err = -EPIPE;
+	else if (tx->failed || tx->epoch != epoch)
+		err = -EIO;
 	mutex_unlock(&tx->mutex);
 	return err;
 }
@@ -482,6 +493,8 @@ void ferry_tx_stop(struct ferry_tx *tx)
 	lockdep_assert_held(&tx->port->lock);
 
 	mutex_lock(&tx->mutex);
+	/* Who finds the channel gone, or another, sees that. */
+	WRITE_ONCE(tx->epoch, tx->epoch + 1);
 	/* The blocks go with it, or later if the device does not let go. */
 	ferry_chan_release(tx->chan);
 	tx->lingering = false;

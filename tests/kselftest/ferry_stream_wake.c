@@ -159,4 +159,43 @@ TEST_F(wake, who_reads_a_part_leaves_the_rest_to_who_sleeps)
 	EXPECT_LE(0, self->fd);
 }
 
+TEST_F(wake, flush_wakes_a_reader)
+{
+	struct sleeper s = { .fd = self->fd, .how = 'r' };
+
+	ASSERT_TRUE(sleeper_start(&s));
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX));
+	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(1, s.result);
+}
+
+TEST_F(wake, flush_wakes_who_waits_for_room)
+{
+	struct sleeper s = { .fd = self->fd };
+
+	for (const char *how = "wo"; *how; how++) {
+		fill(self->fd, self->buf);
+		s.how = *how;
+		ASSERT_TRUE(sleeper_start(&s)) TH_LOG("call %c", *how);
+		ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH,
+					  FERRY_PORT_RX | FERRY_PORT_TX));
+		ASSERT_EQ(0, pthread_join(s.thread, NULL));
+		EXPECT_EQ(*how == 'w' ? 65536 : POLLOUT, s.result) TH_LOG("call %c", *how);
+	}
+}
+
+/* What it waited for was dropped: that is no success. */
+TEST_F(wake, flush_ends_an_fsync)
+{
+	struct sleeper s = { .fd = self->fd, .how = 'f' };
+
+	fill(self->fd, self->buf);
+	ASSERT_TRUE(sleeper_start(&s));
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_TX));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(-EIO, s.result);
+	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+}
+
 TEST_HARNESS_MAIN
