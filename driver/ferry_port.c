@@ -125,7 +125,9 @@ static void ferry_port_forget_hangup(struct ferry_port *port)
 
 static int ferry_port_open_rx(struct ferry_port *port)
 {
-	ferry_port_forget_hangup(port);
+	/* What a reader has left comes before it. */
+	if (!port->rx.pool)
+		ferry_port_forget_hangup(port);
 	port->rx.packets = false;
 	ferry_port_set_idle(port, false);
 	return ferry_rx_start(&port->rx);
