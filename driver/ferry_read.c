@@ -31,7 +31,9 @@ bool ferry_rx_is_ready(const struct ferry_rx *rx)
 		return true;
 	if (READ_ONCE(rx->packets))
 		return rx->ends != READ_ONCE(rx->ends_taken) || ferry_rx_is_cut(rx);
-	return rx->filled != READ_ONCE(rx->taken) || rx->hups != READ_ONCE(rx->hups_taken);
+	/* Cut, there are only ends of packet: the reader has to throw them away. */
+	return rx->filled != READ_ONCE(rx->taken) || rx->hups != READ_ONCE(rx->hups_taken) ||
+	       ferry_rx_is_cut(rx);
 }
 
 /*

@@ -88,8 +88,8 @@ static void ferry_rx_filled(struct ferry_rx *rx, struct ferry_block *block,
 		rx->skip = !flags;
 		flags &= FERRY_CQE_HUP;
 	}
-	/* An empty packet is something in packet mode only. */
-	if (!len && !(flags & (READ_ONCE(rx->packets) ? FERRY_ENDS : FERRY_CQE_HUP))) {
+	/* An empty packet is nothing to who reads bytes, but the mode can change. */
+	if (!len && !flags) {
 		ferry_rx_put_free(rx, block);
 		return;
 	}
@@ -104,7 +104,7 @@ static void ferry_rx_filled(struct ferry_rx *rx, struct ferry_block *block,
 	rx->filled += len;
 	if (flags) {
 		rx->ends++;
-		rx->hups += flags == FERRY_CQE_HUP;
+		rx->hups += !!(flags & FERRY_CQE_HUP);
 	}
 }
 

@@ -77,11 +77,18 @@ static long ferry_stream_set_mode(struct ferry_port *port, struct file *filp, u3
 
 	if (mode & ~FERRY_PORT_MODE_PACKET)
 		return -EOPNOTSUPP;
+	if (port->reader != filp && port->writer != filp)
+		return -EPIPE;
 	if (packets && !(ferry_port_status(port) & FERRY_PORT_STATUS_PACKETS))
 		return -EOPNOTSUPP;
 	if (port->reader == filp) {
 		mutex_lock(&port->rx.mutex);
+		spin_lock_irq(&port->rx.chan->lock);
 		WRITE_ONCE(port->rx.packets, packets);
+		/* Who reads bytes wants the rest of a packet that was cut, too. */
+		if (!packets)
+			port->rx.skip = false;
+		spin_unlock_irq(&port->rx.chan->lock);
 		ferry_port_set_idle(port, packets);
 		mutex_unlock(&port->rx.mutex);
 		/* What was no packet may be bytes. */

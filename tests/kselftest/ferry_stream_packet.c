@@ -84,6 +84,51 @@ TEST_F(packet, empty_packet_is_read_as_one)
 	ASSERT_EQ(4, do_read(self->fd, self->in, 100));
 }
 
+/* Also what came, and was looked at, before the reader said that it wants packets. */
+TEST_F(packet, packets_that_wait_for_their_reader_stay_apart)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	int rd, n = 0;
+
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_RX));
+	ASSERT_EQ(0, do_write(self->fd, self->out, 0));
+	ASSERT_EQ(1, do_write(self->fd, self->out, 1));
+	ASSERT_EQ(0, fsync(self->fd));
+	rd = port_open(0, O_RDONLY);
+	ASSERT_LE(0, rd);
+	while (n != 1 && now_ns() < end)
+		ASSERT_EQ(0, ioctl(rd, FIONREAD, &n));
+	ASSERT_EQ(0, port_mode(rd, FERRY_PORT_MODE_PACKET));
+	EXPECT_EQ(0, do_read(rd, self->in, 10));
+	EXPECT_EQ(1, do_read(rd, self->in, 10));
+	close(rd);
+}
+
+/* More than there are blocks for: they do not hold up who reads bytes. */
+TEST_F(packet, empty_packets_are_nothing_to_a_reader_of_bytes)
+{
+	ASSERT_EQ(0, port_mode(self->fd, 0));
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_TX));
+	int wr = port_open(0, O_WRONLY | O_NONBLOCK);
+
+	ASSERT_LE(0, wr);
+	ASSERT_EQ(0, port_mode(wr, FERRY_PORT_MODE_PACKET));
+	for (unsigned int i = 0; i < 5 * self->info.entries; i++) {
+		ssize_t n = do_write(wr, self->out, 0);
+
+		ASSERT_TRUE(n == 0 || n == -EAGAIN) TH_LOG("%zd", n);
+		if (n)
+			break;
+	}
+	set_nonblock(wr, false);
+	set_nonblock(self->fd, true);
+	ASSERT_EQ(-EAGAIN, do_read(self->fd, self->in, 10));
+	set_nonblock(self->fd, false);
+	ASSERT_EQ(1, do_write(wr, self->out, 1));
+	EXPECT_EQ(1, do_read(self->fd, self->in, 10));
+	close(wr);
+}
+
 /* As recv(2): what does not fit is dropped, and how long it was can be asked. */
 TEST_F(packet, rest_of_a_packet_that_is_too_long_is_dropped)
 {
