@@ -191,13 +191,15 @@ struct ferry_chan_config {
  * @cq_dma: bus address of the CQ
  * @broken: a reset failed; the device may still touch its memory
  * @released: nobody owns it; if @broken, it still has its memory
+ * @parked: its owner has stopped it; suspend and resume leave it alone
  * @coalesce: value of COALESCE
  * @tab_node: in &ferry_wintab.chans, under &ferry_wintab.lock
  * @lock: interrupt state, the members from here on
  * @ring: the rings; indices are the owner's, memory is there while @live
  * @live: @ring may be looked at
  * @dead: halted or reset: nothing will complete any more
- * @paused: stopped for suspend; an owner that submits in interrupts must not
+ * @paused: stopped for suspend, or parked; an owner that submits in interrupts
+ *	must not
  * @armed: CQ_ARM was written, and its interrupt not seen
  * @armed_index: last value of CQ_ARM
  * @late: @watch saw a completion whose interrupt had not come
@@ -220,6 +222,7 @@ struct ferry_chan {
 	dma_addr_t cq_dma;
 	bool broken;
 	bool released;
+	bool parked;
 	u32 coalesce;
 	struct list_head tab_node;
 
@@ -468,6 +471,8 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 void ferry_chan_release(struct ferry_chan *chan);
 int ferry_chan_cancel(struct ferry_chan *chan);
 int ferry_chan_invalidate(struct ferry_chan *chan, u32 row);
+int ferry_chan_park(struct ferry_chan *chan);
+void ferry_chan_unpark(struct ferry_chan *chan);
 int ferry_chan_suspend(struct ferry_chan *chan);
 void ferry_chan_resume(struct ferry_chan *chan);
 void ferry_chan_recover(struct work_struct *work);

@@ -288,6 +288,7 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 
 	mutex_lock(&chan->cmd_lock);
 	chan->released = false;
+	chan->parked = false;
 	ferry_ring_init(&chan->ring, sq, cq, chan->doorbell, cfg->order, 0);
 	spin_lock_irq(&chan->lock);
 	chan->dead = false;
@@ -413,6 +414,26 @@ static int ferry_chan_pause(struct ferry_chan *chan)
 }
 
 /**
+ * ferry_chan_park() - stop a channel until its owner goes on with it
+ * @chan: channel, endless
+ *
+ * What it has left behind completes as far as it came. May sleep.
+ *
+ * Return: 0, or -EIO if it is dead, -ETIMEDOUT if it does not stop.
+ */
+int ferry_chan_park(struct ferry_chan *chan)
+{
+	int err = -EIO;
+
+	mutex_lock(&chan->cmd_lock);
+	if (chan->live && !READ_ONCE(chan->dead))
+		err = ferry_chan_pause(chan);
+	chan->parked = !err;
+	mutex_unlock(&chan->cmd_lock);
+	return err;
+}
+
+/**
  * ferry_chan_suspend() - let a channel finish and stop it
  * @chan: channel; user space is frozen
  *
@@ -426,7 +447,7 @@ int ferry_chan_suspend(struct ferry_chan *chan)
 	int err = 0;
 
 	mutex_lock(&chan->cmd_lock);
-	if (!chan->live || chan->dead)
+	if (!chan->live || chan->dead || chan->parked)
 		goto out_unlock;
 	if (chan->cfg.endless) {
 		err = ferry_chan_pause(chan) ? -EBUSY : 0;
@@ -452,7 +473,7 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	u32 state;
 
 	mutex_lock(&chan->cmd_lock);
-	if (!chan->live || chan->dead)
+	if (!chan->live || chan->dead || chan->parked)
 		goto out_unlock;
 	state = ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS));
 	/* It was not stopped. A halt has its interrupt. */
@@ -471,6 +492,18 @@ void ferry_chan_resume(struct ferry_chan *chan)
 		ferry_chan_rearm(chan);
 out_unlock:
 	mutex_unlock(&chan->cmd_lock);
+}
+
+/**
+ * ferry_chan_unpark() - set a channel going that was parked, or should have been
+ * @chan: channel
+ */
+void ferry_chan_unpark(struct ferry_chan *chan)
+{
+	mutex_lock(&chan->cmd_lock);
+	chan->parked = false;
+	mutex_unlock(&chan->cmd_lock);
+	ferry_chan_resume(chan);
 }
 
 /**

@@ -389,7 +389,7 @@ static bool ferry_rx_unpark(struct ferry_rx *rx)
 
 	if (!rx->pool)
 		return false;
-	ferry_chan_resume(chan);
+	ferry_chan_unpark(chan);
 	spin_lock_irq(&chan->lock);
 	lives = !chan->dead;
 	ferry_rx_refill(rx);
@@ -479,9 +479,12 @@ bool ferry_rx_park(struct ferry_rx *rx)
 
 	mutex_lock(&rx->mutex);
 	/* Stopped, not reset: that would lose what the running RECV has taken. */
-	left = !ferry_chan_suspend(chan);
+	left = !ferry_chan_park(chan);
 	spin_lock_irq(&chan->lock);
 	ferry_rx_reap(rx, ferry_rx_size(rx));
+	/* No interrupt will come for what was completed by hand. */
+	list_del_init(&rx->waiter.node);
+	rx->wanted = false;
 	left = left && (rx->filled != rx->taken || rx->ends != rx->ends_taken) &&
 	       !chan->dead && !rx->failed;
 	spin_unlock_irq(&chan->lock);

@@ -198,4 +198,34 @@ TEST_F(wake, flush_ends_an_fsync)
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
 }
 
+/* What nobody has read waits in silence, also over a suspend. */
+TEST_F(wake, port_that_is_parked_does_not_stir)
+{
+	struct timespec watch = { 2, 500 * NSEC_PER_MSEC };
+	long long interrupts, received;
+
+	ASSERT_EQ(5000, do_write(self->fd, self->buf, 5000));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(1, do_read(self->fd, self->buf, 1));
+	ASSERT_EQ(0, close(self->fd));
+	interrupts = port_get(0, "statistics/rx_interrupts");
+	/* More than two periods of the timer that looks for lost interrupts. */
+	nanosleep(&watch, NULL);
+	EXPECT_EQ(interrupts, port_get(0, "statistics/rx_interrupts"));
+
+	self->fd = port_open(0, O_WRONLY);
+	ASSERT_LE(0, self->fd);
+	received = port_get(0, "statistics/rx_bytes");
+	if (!geteuid() && !access("/sys/power/pm_test", W_OK))
+		ASSERT_EQ(0, suspend_devices());
+	ASSERT_EQ(5, do_write(self->fd, self->buf, 5));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, close(self->fd));
+	EXPECT_EQ(interrupts, port_get(0, "statistics/rx_interrupts"));
+	EXPECT_EQ(received, port_get(0, "statistics/rx_bytes"));
+	self->fd = port_open(0, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(5004, read_all(self->fd, self->buf, 5004));
+}
+
 TEST_HARNESS_MAIN
