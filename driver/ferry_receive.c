@@ -395,9 +395,16 @@ static bool ferry_rx_unpark(struct ferry_rx *rx)
 	ferry_rx_refill(rx);
 	ferry_rx_arm(rx);
 	spin_unlock_irq(&chan->lock);
-	if (!lives)
+	if (!lives) {
 		ferry_rx_stop(rx);
-	return lives;
+		return false;
+	}
+	mutex_lock(&rx->mutex);
+	/* Of the last reader's last read. */
+	WRITE_ONCE(rx->eof, false);
+	WRITE_ONCE(rx->last_packet, 0);
+	mutex_unlock(&rx->mutex);
+	return true;
 }
 
 /**

@@ -409,6 +409,12 @@ static bool ferry_tx_resume(struct ferry_tx *tx)
 
 	if (!tx->lingering)
 		return false;
+	mutex_lock(&tx->mutex);
+	ferry_tx_reap(tx);
+	/* What the last writer lacked or lost is not this one's. */
+	WRITE_ONCE(tx->need, 1);
+	WRITE_ONCE(tx->failed, false);
+	mutex_unlock(&tx->mutex);
 	spin_lock_irq(&chan->lock);
 	tx->lingering = false;
 	lives = !chan->dead;

@@ -311,4 +311,28 @@ TEST_F(packet, many_packets_stay_apart_under_load)
 	EXPECT_EQ(0, p.wrong);
 }
 
+/* Of a writer whose packet found no room: the next one writes bytes. */
+TEST_F(packet, next_writer_needs_no_more_room_than_its_own)
+{
+	int wr, n = 0;
+
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_TX));
+	ASSERT_EQ(0, port_mode(self->fd, 0));
+	wr = port_open(0, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, wr);
+	ASSERT_EQ(0, port_mode(wr, FERRY_PORT_MODE_PACKET));
+	while (port_ready(wr, POLLOUT, 200) > 0)
+		do_write(wr, self->out, self->info.buffer_size);
+	ASSERT_EQ(-EAGAIN, do_write(wr, self->out, self->info.max_packet));
+	ASSERT_EQ(0, close(wr));
+	wr = port_open(0, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, wr);
+	while (!port_ready(wr, POLLOUT, 0))
+		ASSERT_LT(0, do_read(self->fd, self->in, self->info.buffer_size));
+	ASSERT_EQ(0, ioctl(wr, TIOCOUTQ, &n));
+	EXPECT_LT(0, n);
+	ASSERT_EQ(0, port_control(wr, FERRY_PORT_IOC_FLUSH, FERRY_PORT_TX));
+	close(wr);
+}
+
 TEST_HARNESS_MAIN

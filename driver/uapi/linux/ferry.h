@@ -312,9 +312,9 @@ struct ferry_submit {
  *	      long after the file is gone if need be; who opens next goes on behind it
  * ioctl(2)   FIONREAD: bytes that read can have now, before the end of file; in
  *	      packet mode those of the next packet. TIOCOUTQ: bytes that were
- *	      written and that the port has not taken yet
+ *	      written, also before this open, and that the port has not taken yet
  *
- * readv, writev, splice, sendfile, O_ASYNC (SIGIO) and RWF_NOWAIT work. Calls that
+ * readv, writev, splice, sendfile to a port, O_ASYNC (SIGIO) and RWF_NOWAIT work. Calls that
  * a signal interrupts before anything was done are restarted with SA_RESTART, as
  * with a pipe.
  *
