@@ -158,7 +158,9 @@ struct ferry_waiter {
  * @notify: called when a waiter is satisfied or the channel died, in hard or
  *	soft interrupt or process context with &ferry_chan.lock held; must not
  *	sleep
- * @owner: whose channel it is, given to @notify
+ * @restarted: instead of @notify, in the same way, when the channel was started
+ *	again, and has forgotten what it was asked; may be NULL
+ * @owner: whose channel it is, given to @notify and @restarted
  * @let_go: called with @kept once the device is out of the channel's memory: by
  *	ferry_chan_release(), or later if it does not answer; may be NULL. Not
  *	called if ferry_chan_start() fails
@@ -170,6 +172,7 @@ struct ferry_chan_config {
 	u32 weight;
 	bool endless;
 	void (*notify)(void *owner);
+	void (*restarted)(void *owner);
 	void *owner;
 	void (*let_go)(void *kept);
 	void *kept;

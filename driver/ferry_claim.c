@@ -76,12 +76,13 @@ struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid)
  *
  * As ferry_chan_claim(), but it counts for no share.
  *
- * Return: 0, -EBUSY if it is claimed, or -EIO if the device could not be powered.
+ * Return: 0, -EBUSY if it is claimed, or -EIO if it does not answer, or the device
+ * could not be powered.
  */
 int ferry_chan_claim_port(struct ferry_chan *chan, kuid_t uid)
 {
 	if (test_and_set_bit(chan->nr, chan->fdev->claimed))
-		return -EBUSY;
+		return READ_ONCE(chan->broken) ? -EIO : -EBUSY;
 	chan->uid = uid;
 	if (!ferry_power_hold(chan->fdev))
 		return 0;

@@ -241,7 +241,11 @@ void ferry_chan_rearm(struct ferry_chan *chan)
 	spin_lock_irqsave(&chan->lock, flags);
 	chan->armed = false;
 	chan->paused = false;
-	ferry_chan_wake(chan);
+	/* Who has something to do without a waiter, too. */
+	if (chan->cfg.restarted)
+		chan->cfg.restarted(chan->cfg.owner);
+	else
+		ferry_chan_wake(chan);
 	ferry_chan_arm_least(chan);
 	spin_unlock_irqrestore(&chan->lock, flags);
 }
@@ -282,6 +286,7 @@ void ferry_chan_orphan(struct ferry_chan *chan)
 	list_for_each_entry_safe(waiter, next, &chan->waiters, node)
 		list_del_init(&waiter->node);
 	chan->cfg.notify = NULL;
+	chan->cfg.restarted = NULL;
 	chan->cfg.owner = NULL;
 	chan->armed = false;
 	chan->live = false;

@@ -226,8 +226,9 @@ void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs)
 int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 {
 	bool packets = port->rx.packets;
-	u32 cmd = 0;
+	int tx_err = 0;
 	int err = 0;
+	u32 cmd = 0;
 
 	lockdep_assert_held(&port->lock);
 
@@ -245,15 +246,20 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 	ferry_port_set_idle(port, packets);
 	if (dirs & FMODE_READ) {
 		err = ferry_rx_start(&port->rx);
+		/* Who polls is told what read would say. */
+		if (err)
+			WRITE_ONCE(port->rx.failed, true);
 		wake_up_all(&port->rx.wait);
 		kill_fasync(&port->rx.fasync, SIGIO, POLL_IN);
 	}
 	if (dirs & FMODE_WRITE) {
-		err = ferry_tx_start(&port->tx) ?: err;
+		tx_err = ferry_tx_start(&port->tx);
+		if (tx_err)
+			WRITE_ONCE(port->tx.failed, true);
 		wake_up_all(&port->tx.wait);
 		kill_fasync(&port->tx.fasync, SIGIO, POLL_OUT);
 	}
-	return err;
+	return tx_err ?: err;
 }
 
 static void ferry_port_release(struct device *dev)

@@ -305,6 +305,8 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 			mask |= EPOLLRDHUP;
 		if (rx->failed || chan->dead)
 			mask |= EPOLLERR;
+	} else if (READ_ONCE(rx->failed)) {
+		mask = EPOLLIN | EPOLLRDNORM | EPOLLERR;
 	}
 	spin_unlock_irq(&chan->lock);
 	return mask;

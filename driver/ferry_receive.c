@@ -308,6 +308,18 @@ static void ferry_rx_notify(void *owner)
 		rx->stats.spurious++;
 }
 
+/* Likewise. The ring is empty, and nothing that was asked for will come. */
+static void ferry_rx_restarted(void *owner)
+{
+	struct ferry_rx *rx = owner;
+
+	list_del_init(&rx->waiter.node);
+	/* COALESCE is as at the start. */
+	rx->mod.level = 0;
+	rx->mod.hold = 0;
+	ferry_rx_service(rx);
+}
+
 static void ferry_rx_work(struct work_struct *work)
 {
 	struct ferry_rx *rx = container_of(to_delayed_work(work), struct ferry_rx, work);
@@ -392,8 +404,6 @@ static bool ferry_rx_unpark(struct ferry_rx *rx)
 	ferry_chan_unpark(chan);
 	spin_lock_irq(&chan->lock);
 	lives = !chan->dead;
-	ferry_rx_refill(rx);
-	ferry_rx_arm(rx);
 	spin_unlock_irq(&chan->lock);
 	if (!lives) {
 		ferry_rx_stop(rx);
@@ -423,6 +433,7 @@ int ferry_rx_start(struct ferry_rx *rx)
 		.weight = 1,
 		.endless = true,
 		.notify = ferry_rx_notify,
+		.restarted = ferry_rx_restarted,
 		.owner = rx,
 		.let_go = ferry_pool_destroy,
 	};
@@ -434,6 +445,8 @@ int ferry_rx_start(struct ferry_rx *rx)
 	if (ferry_rx_unpark(rx))
 		return 0;
 	mutex_lock(&rx->mutex);
+	/* A flush that could not start again has failed it. */
+	WRITE_ONCE(rx->failed, false);
 	rx->posted = kcalloc(size, sizeof(*rx->posted), GFP_KERNEL_ACCOUNT);
 	if (!rx->posted)
 		goto err_unlock;

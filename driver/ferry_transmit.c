@@ -306,7 +306,7 @@ __poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm)
 	if (!ret)
 		return 0;
 	/* What fails at once can be tried at once. */
-	if (ret != -ENOENT && (READ_ONCE(tx->chan->dead) || READ_ONCE(tx->failed)))
+	if (READ_ONCE(tx->failed) || (ret != -ENOENT && READ_ONCE(tx->chan->dead)))
 		return EPOLLOUT | EPOLLWRNORM | EPOLLERR;
 	return EPOLLOUT | EPOLLWRNORM;
 }
@@ -453,7 +453,7 @@ int ferry_tx_start(struct ferry_tx *tx)
 	if (ferry_tx_resume(tx))
 		return 0;
 	mutex_lock(&tx->mutex);
-	tx->failed = false;
+	WRITE_ONCE(tx->failed, false);
 	tx->queued = 0;
 	tx->accepted = 0;
 	tx->need = 1;
