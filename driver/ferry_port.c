@@ -288,6 +288,8 @@ static struct ferry_port *ferry_port_create(struct ferry_dev *fdev, u32 nr, u32 
 	port->regs = fdev->ctrl + FERRY_PORT(nr);
 	mutex_init(&port->lock);
 	port->config = ferry_port_default;
+	port->config.buffer_size = min_t(u32, port->config.buffer_size,
+					 rounddown_pow_of_two(fdev->caps.max_len));
 	port->config.entries = clamp_t(u32, port->config.entries, BIT(fdev->caps.min_order),
 				       BIT(fdev->caps.max_order));
 	ferry_rx_init(&port->rx, port, &fdev->chans[rx]);

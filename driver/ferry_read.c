@@ -13,8 +13,10 @@
 static bool ferry_rx_is_cut(const struct ferry_rx *rx)
 {
 	const struct ferry_ring *ring = &rx->chan->ring;
+	/* Without memory there may be no more of them for as long as it likes. */
+	u32 all = rx->hungry ? ferry_rx_size(rx) : ferry_rx_limit(rx);
 
-	return ring->head == ring->tail && rx->nr_filled >= ferry_rx_limit(rx);
+	return ring->head == ring->tail && rx->nr_filled >= all;
 }
 
 /**
@@ -90,7 +92,9 @@ static void ferry_rx_finish(struct ferry_rx *rx, struct ferry_block *block)
 			WRITE_ONCE(rx->hups_taken, rx->hups_taken + 1);
 	}
 	list_move(&block->node, &rx->done);
-	if (++rx->nr_done >= ferry_rx_size(rx) / 4)
+	/* Who needs blocks gets them now: this reader may not come again without more. */
+	if (++rx->nr_done >= ferry_rx_size(rx) / 4 ||
+	    unlikely(READ_ONCE(rx->hungry) && list_empty(&rx->mine)))
 		ferry_rx_exchange(rx);
 }
 
