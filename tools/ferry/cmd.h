@@ -59,6 +59,9 @@ int cmd_copy(int argc, char **argv);
 int cmd_fill(int argc, char **argv);
 int cmd_crc32c(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_recv(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 /* Exit status of die(): EXIT_FAILED, but in compare */
 extern int trouble_status;

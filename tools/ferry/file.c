@@ -81,14 +81,16 @@ uint64_t file_expected(const struct file *file)
 	return size < file->left ? size : file->left;
 }
 
-size_t file_read(struct file *file, void *data, size_t len)
+/* From @least to @len bytes, or fewer at the end of the file. */
+static size_t read_bytes(struct file *file, void *data, size_t least,
+			 size_t len)
 {
 	size_t got = 0;
 	ssize_t n;
 
 	if (len > file->left)
 		len = (size_t)file->left;
-	while (got < len) {
+	while (got < len && got < least) {
 		n = read(file->fd, (char *)data + got, len - got);
 		if (n == 0)
 			break;
@@ -104,6 +106,16 @@ size_t file_read(struct file *file, void *data, size_t len)
 		file->left -= got;
 	file->done += got;
 	return got;
+}
+
+size_t file_read(struct file *file, void *data, size_t len)
+{
+	return read_bytes(file, data, len, len);
+}
+
+size_t file_read_some(struct file *file, void *data, size_t len)
+{
+	return read_bytes(file, data, 1, len);
 }
 
 void file_write(struct file *file, const void *data, size_t len)

@@ -42,6 +42,9 @@ bool file_can_reread(const struct file *file);
 /* file_read() - @len bytes, or fewer at the end of the file; or dies */
 size_t file_read(struct file *file, void *data, size_t len);
 
+/* file_read_some() - what is at hand, @len bytes at most; 0 at the end; or dies */
+size_t file_read_some(struct file *file, void *data, size_t len);
+
 /* file_write() - all of it; or dies */
 void file_write(struct file *file, const void *data, size_t len);
 

@@ -103,3 +103,9 @@ void json_crc(const char *name, uint32_t crc)
 	begin(name);
 	printf("\"0x%08" PRIx32 "\"", crc);
 }
+
+void json_end(void)
+{
+	putchar('\n');
+	need_comma = false;
+}

@@ -16,4 +16,7 @@ void json_bool(const char *name, bool value);
 void json_null(const char *name);
 void json_crc(const char *name, uint32_t crc);
 
+/* json_end() - the end of a line, and of what is on it */
+void json_end(void);
+
 #endif /* FERRY_JSON_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ferry: move, fill, checksum and compare files by a Ferry DMA controller. */
+/* ferry: what a Ferry DMA controller can do, for files and streams. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -20,6 +20,9 @@ static const struct command {
 	{ "fill", cmd_fill },
 	{ "crc32c", cmd_crc32c },
 	{ "compare", cmd_compare },
+	{ "send", cmd_send },
+	{ "recv", cmd_recv },
+	{ "top", cmd_top },
 };
 
 const char *argp_program_version = "ferry " VERSION;
@@ -123,12 +126,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "COMMAND [OPTION...] [FILE...]",
-	.doc = "Move, fill, checksum and compare files by a Ferry DMA controller.\vCommands:\n"
+	.doc = "Move, fill, checksum and compare files by a Ferry DMA controller, and stream through its ports.\vCommands:\n"
 	       "  info            what the device is and allows\n"
 	       "  copy SRC DST    copy a file or block device\n"
 	       "  fill DST        write a pattern\n"
 	       "  crc32c FILE...  print CRC-32C checksums\n"
-	       "  compare A B     find the first difference\n\n"
+	       "  compare A B     find the first difference\n"
+	       "  send [FILE]     into a port\n"
+	       "  recv            from a port, into a file\n"
+	       "  top             what the ports do, live\n\n"
 	       "'ferry COMMAND --help' lists the options of each; see also ferry(1).",
 };
 

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""terminal.py FERRY SYSFS: "ferry top" on a terminal that is checked afterwards."""
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+import time
+
+HIDE, SHOW = b'\033[?25l', b'\033[?25h'
+ferry, sysfs = sys.argv[1:]
+
+
+def shell(events):
+    """What a shell does: run the command in the foreground, and say what becomes of it."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.execv(ferry, [ferry, 'top', '--interval=0.1', '--sysfs=' + sysfs])
+    os.write(events, f'{pid}\n'.encode())
+    status = 0x7f
+    while status & 0xff == 0x7f:
+        status = os.waitpid(pid, os.WUNTRACED)[1]
+        os.write(events, f'{status}\n'.encode())
+    os._exit(0)
+
+
+class Top:
+    """The command, with a shell and a terminal of its own."""
+
+    def __init__(self):
+        events, to_events = os.pipe()
+        self.shell, self.fd = pty.fork()
+        if self.shell == 0:
+            shell(to_events)
+        os.close(to_events)
+        self.events = os.fdopen(events)
+        self.pid = int(self.events.readline())
+        self.output = b''
+        self.expect(HIDE)
+
+    def expect(self, text):
+        """Read until text is there; what is before it is gone then."""
+        end = time.monotonic() + 20
+        while text not in self.output:
+            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                sys.exit(f'no {text!r} in {self.output!r}')
+            try:
+                self.output += os.read(self.fd, 4096)
+            except OSError:
+                sys.exit(f'ended without {text!r} in {self.output!r}')
+        before, self.output = self.output.split(text, 1)
+        return before
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO)
+
+    def status(self):
+        """Of wait(2), when it next ends or stops."""
+        return int(self.events.readline())
+
+
+normal = termios.ICANON | termios.ECHO
+
+
+def check(what, holds):
+    if not holds:
+        sys.exit(f'top on a terminal: {what} does not hold')
+
+
+def set_bytes(value):
+    with open(sysfs + '/ferry0p0/statistics/rx_bytes', 'w', encoding='ascii') as file:
+        file.write(f'{value}\n')
+
+
+top = Top()
+top.expect(b'ferry0p0')
+check('raw mode', top.modes() == 0)
+set_bytes(100 << 20)
+top.expect(b'100M')
+check('a rate', b' 0.00 ' not in top.output.split(b'\n', 1)[0])
+os.write(top.fd, b'x')
+top.expect(b'ferry0p0')
+os.write(top.fd, b'q')
+top.expect(SHOW)
+check('q ends it', top.status() == 0)
+
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
+    top = Top()
+    os.kill(top.pid, number)
+    top.expect(SHOW)
+    check('the modes are back', top.modes() == normal)
+    check(f'death by {number.name}', os.WTERMSIG(top.status()) == number)
+
+top = Top()
+os.kill(top.pid, signal.SIGTSTP)
+top.expect(SHOW)
+check('it stops', os.WIFSTOPPED(top.status()))
+check('the modes are back while it is stopped', top.modes() == normal)
+os.kill(top.pid, signal.SIGCONT)
+top.expect(HIDE)
+top.expect(b'ferry0p0')
+check('raw mode again', top.modes() == 0)
+os.kill(top.pid, signal.SIGWINCH)
+top.expect(b'ferry0p0')
+os.write(top.fd, b'\003')
+top.expect(SHOW)
+check('death by ctrl-c', os.WTERMSIG(top.status()) == signal.SIGINT)
