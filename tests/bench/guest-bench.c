@@ -9,7 +9,9 @@
  * of a call, interrupts of the device. Nothing is printed before all is measured.
  *
  * The environment (kernel command line): bench=awake, where operations complete
- * at once and so SUBMIT needs no sleep, or bench=sleep.
+ * at once and so SUBMIT needs no sleep, bench=sleep, bench=stream: a port in
+ * loopback beside a virtio-serial port, or bench=wall: a port and a virtio-serial
+ * port with a host that never rests behind each, and GB/s instead of instructions.
  */
 #include <arm_acle.h>
 #include <errno.h>
@@ -26,6 +28,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/ferry.h>
@@ -36,6 +39,10 @@
 #define MAX_CALLS	101
 #define MAX_BATCH	256
 #define MAX_ROWS	64
+/* What the FIFO of a port holds in 4 KiB writes, so that none waits. */
+#define STREAM_BATCH	32
+#define WALL_ROUNDS	5
+#define WALL_NS		250000000
 
 static const uint32_t sizes[] = { 64, 4096, 65536, MIB };
 static const uint32_t batches[] = { 1, 4, 32, MAX_BATCH };
@@ -56,6 +63,8 @@ static int ferry_fd;
 static struct ferry_sqe sqes[MAX_BATCH];
 static struct ferry_cqe cqes[MAX_BATCH];
 static struct ferry_submit submit;
+
+static int port_fd, virtio_fd;
 
 __attribute__((noreturn, format(printf, 1, 2)))
 static void finish(const char *fmt, ...)
@@ -90,15 +99,15 @@ static inline void mark_end(void)
 	asm volatile("hint #0x71" : : : "memory");
 }
 
-/* Interrupts that the device has raised, of all its lines. */
-static long irqs(void)
+/* Interrupts that a device has raised, of all its lines. */
+static long irqs(const char *device)
 {
 	char line[512];
 	long sum = 0;
 	FILE *f = fopen("/proc/interrupts", "r");
 
 	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, "ferry"))
+		if (strstr(line, device))
 			sum += strtol(strchr(line, ':') + 1, NULL, 10);
 	if (f)
 		fclose(f);
@@ -112,29 +121,49 @@ static int compare_ticks(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void measure(const char *name, uint32_t size, uint32_t batch, uint32_t calls, void (*op)(void))
+/*
+ * before() is not counted. It is there where an operation needs another one to
+ * come first; what interrupts that one is not counted either.
+ */
+static void measure_after(const char *name, uint32_t size, uint32_t batch, uint32_t calls,
+			  void (*before)(void), void (*op)(void), const char *device)
 {
 	static uint64_t ticks[MAX_CALLS];
 	struct row *row = &rows[nr_rows++];
 
-	for (uint32_t i = 0; i < WARM_UP; i++)
+	for (uint32_t i = 0; i < WARM_UP; i++) {
+		if (before)
+			before();
 		op();
-	row->irqs = -irqs();
+	}
+	row->irqs = before ? 0 : -irqs(device);
 	for (uint32_t i = 0; i < calls; i++) {
-		uint64_t t = counter();
+		uint64_t t;
 
+		if (before) {
+			before();
+			row->irqs -= irqs(device);
+		}
+		t = counter();
 		mark_begin();
 		op();
 		mark_end();
 		ticks[i] = counter() - t;
+		if (before)
+			row->irqs += irqs(device);
 	}
-	row->irqs += irqs();
+	row->irqs += before ? 0 : irqs(device);
 	qsort(ticks, calls, sizeof(ticks[0]), compare_ticks);
 	snprintf(row->name, sizeof(row->name), "%s", name);
 	row->size = size;
 	row->batch = batch;
 	row->calls = calls;
 	row->p50 = ticks[calls / 2];
+}
+
+static void measure(const char *name, uint32_t size, uint32_t batch, uint32_t calls, void (*op)(void))
+{
+	measure_after(name, size, batch, calls, NULL, op, "ferry");
 }
 
 static void getppid_op(void)
@@ -217,16 +246,21 @@ static void measure_submit(const char *name, uint8_t op, uint16_t buffer, uint32
 		finish("FAIL: %s of %u bytes: wrong data", name, size);
 }
 
+static void load_driver(void)
+{
+	int module = open("/ferry.ko", O_RDONLY | O_CLOEXEC);
+
+	if (module < 0 || syscall(SYS_finit_module, module, "", 0))
+		finish("FAIL: ferry.ko does not load: %m");
+}
+
 static void measure_ferry(bool sleep)
 {
 	struct ferry_queue_create queue = { .size = sizeof(queue), .order = 8 };
 	struct ferry_buf_alloc buf = { .size = sizeof(buf), .length = 2 * MIB };
 	const char *copy = sleep ? "ferry.ioctl.copy.sleep" : "ferry.ioctl.copy";
 	const char *crc32c = sleep ? "ferry.ioctl.crc32c.sleep" : "ferry.ioctl.crc32c";
-	int module = open("/ferry.ko", O_RDONLY | O_CLOEXEC);
 
-	if (module < 0 || syscall(SYS_finit_module, module, "", 0))
-		finish("FAIL: ferry.ko does not load: %m");
 	ferry_fd = open("/dev/ferry0", O_RDWR);
 	if (ferry_fd < 0)
 		finish("FAIL: /dev/ferry0: %m");
@@ -253,6 +287,118 @@ static void measure_ferry(bool sleep)
 	close(ferry_fd);
 }
 
+static void write_all(int fd, const char *what)
+{
+	for (uint32_t i = 0; i < STREAM_BATCH; i++) {
+		ssize_t n = syscall(SYS_write, fd, src, len);
+
+		if (n != len)
+			finish("FAIL: %s: %zd of %u bytes: %m", what, n, len);
+	}
+}
+
+static void port_write_op(void)
+{
+	write_all(port_fd, "write to the port");
+}
+
+static void port_read_op(void)
+{
+	for (uint32_t i = 0; i < STREAM_BATCH; i++) {
+		ssize_t n = syscall(SYS_read, port_fd, dst, len);
+
+		if (n != len)
+			finish("FAIL: read of the port: %zd of %u bytes: %m", n, len);
+	}
+}
+
+static void port_loop_op(void)
+{
+	port_write_op();
+	port_read_op();
+}
+
+static void virtio_write_op(void)
+{
+	write_all(virtio_fd, "write to virtio-serial");
+}
+
+static void open_ports(void)
+{
+	port_fd = open("/dev/ferry0p0", O_RDWR);
+	if (port_fd < 0)
+		finish("FAIL: /dev/ferry0p0: %m");
+	virtio_fd = open("/dev/vport0p1", O_RDWR);
+	if (virtio_fd < 0)
+		finish("FAIL: /dev/vport0p1: %m");
+}
+
+/* What a direction costs, with all that it takes but for the other one; then both. */
+static void measure_stream(void)
+{
+	open_ports();
+	len = 4096;
+	for (uint32_t i = 0; i < len; i++)
+		src[i] = i * 31 + (i >> 8);
+	/* One write, so that the bracket before each read is of writes, and the other way round. */
+	port_write_op();
+	measure_after("ferry.port.write", len, STREAM_BATCH, 51, port_read_op, port_write_op, "ferry");
+	port_read_op();
+	measure_after("ferry.port.read", len, STREAM_BATCH, 51, port_write_op, port_read_op, "ferry");
+	memset(dst, 0, len);
+	measure("ferry.port.loop", len, STREAM_BATCH, 51, port_loop_op);
+	if (memcmp(src, dst, len))
+		finish("FAIL: the port: wrong data");
+	measure_after("peer.virtio_serial.write", len, STREAM_BATCH, 51, NULL, virtio_write_op, "virtio");
+	close(port_fd);
+	close(virtio_fd);
+}
+
+static int64_t nanoseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+static void measure_wall(const char *name, int fd, bool writes, uint32_t size)
+{
+	int64_t begin = nanoseconds(), time;
+	uint64_t bytes = 0;
+
+	do {
+		ssize_t n = writes ? write(fd, src, size) : read(fd, dst, size);
+
+		if (n <= 0)
+			finish("FAIL: %s: %zd: %m", name, n);
+		bytes += n;
+		time = nanoseconds() - begin;
+	} while (time < WALL_NS);
+	/* virtio-serial has no such thing; its write ends when the host has the data. */
+	if (writes && fd == port_fd && fsync(fd))
+		finish("FAIL: %s: fsync: %m", name);
+	time = nanoseconds() - begin;
+	printf("wall %s %u %.6f\n", name, size, (double)bytes / time);
+}
+
+static void measure_streams(void)
+{
+	static const uint32_t lengths[] = { 4096, 65536 };
+
+	open_ports();
+	for (unsigned int round = 0; round < WALL_ROUNDS; round++) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(lengths); i++) {
+			measure_wall("ferry.port.write", port_fd, true, lengths[i]);
+			measure_wall("peer.virtio_serial.write", virtio_fd, true, lengths[i]);
+			measure_wall("ferry.port.read", port_fd, false, lengths[i]);
+			measure_wall("peer.virtio_serial.read", virtio_fd, false, lengths[i]);
+		}
+	}
+	close(port_fd);
+	close(virtio_fd);
+}
+
 int main(void)
 {
 	const char *mode = getenv("bench");
@@ -269,10 +415,18 @@ int main(void)
 	/* The kernel's own threads finish what booting left them; idle time costs nothing. */
 	sleep(3);
 
-	if (mode && !strcmp(mode, "sleep")) {
+	if (mode && !strcmp(mode, "wall")) {
+		load_driver();
+		measure_streams();
+	} else if (mode && !strcmp(mode, "stream")) {
+		load_driver();
+		measure_stream();
+	} else if (mode && !strcmp(mode, "sleep")) {
+		load_driver();
 		measure_ferry(true);
 	} else {
 		measure_cpu();
+		load_driver();
 		measure_ferry(false);
 	}
 	for (struct row *row = rows; row < rows + nr_rows; row++)

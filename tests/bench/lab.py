@@ -23,9 +23,14 @@ CACHE = Path(os.environ.get('FERRY_CACHE') or
              Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'ferry')
 CROSS = '' if os.uname().machine == 'aarch64' else 'aarch64-linux-gnu-'
 FIELDS = ('name', 'size', 'batch', 'insn', 'mmio_w', 'mmio_r', 'irq', 'svc', 'gbps', 'ratio')
-# What an operation's completion takes, in virtual time.
-LATENCY = {'awake': 0, 'sleep': 20000}
+# What is booted for each mode. A completion takes no virtual time, or 20 us.
+MODES = {'awake': ['-device', 'ferry,latency-ns=0'],
+         'sleep': ['-device', 'ferry,latency-ns=20000'],
+         'stream': ['-device', 'ferry,latency-ns=0,ports=1',
+                    '-device', 'virtio-serial-pci,ioeventfd=off',
+                    '-chardev', 'file,id=peer,path=/dev/null', '-device', 'virtserialport,chardev=peer']}
 LIMIT_ONE, LIMIT_32 = 1500, 110
+LIMIT_WRITE, LIMIT_READ, LIMIT_IRQ = 2900, 2800, 1 / 8
 COMMAND_LINE = ('console=ttyAMA0 rdinit=/init panic=-1 ignore_loglevel nokaslr '
                 'randomize_kstack_offset=off norandmaps bench=')
 
@@ -90,8 +95,7 @@ def start(mode, plugin):
             '-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm',
             '-nodefaults', '-display', 'none', '-no-reboot', '-serial', f'file:{console}',
             '-kernel', os.environ.get('KERNEL') or CACHE / 'kernel/vmlinuz',
-            '-initrd', OUT / 'bench.cpio', '-append', COMMAND_LINE + mode,
-            '-device', f'ferry,latency-ns={LATENCY[mode]}']
+            '-initrd', OUT / 'bench.cpio', '-append', COMMAND_LINE + mode, *MODES[mode]]
     if plugin:
         args += ['-plugin', f'{OUT}/plugin.so,out={OUT}/{mode}.counts']
     return console, subprocess.Popen([str(arg) for arg in args], stdin=subprocess.DEVNULL,
@@ -140,7 +144,7 @@ def guest():
     """Boot everything; (rows with raw counts, whether the two consoles of each mode are the same)."""
     build_guest()
     rows, same = [], {}
-    for mode in LATENCY:
+    for mode in MODES:
         boots = [start(mode, plugin) for plugin in (True, False)]
         try:
             (lines, first), (_, second) = [finish(*boot) for boot in boots]
@@ -161,9 +165,12 @@ def limits(rows, same):
         return mine and not bad, what, bad or ([] if mine else ['nothing was measured'])
 
     def submit(row, sleep=False):
-        return row['name'].startswith('ferry.') and row['name'].endswith('.sleep') == sleep
+        return row['name'].startswith('ferry.ioctl.') and row['name'].endswith('.sleep') == sleep
 
-    for mode in LATENCY:
+    def port(name):
+        return lambda row: row['name'] == 'ferry.port.' + name
+
+    for mode in MODES:
         yield (same.get(mode, False), f'{mode}: two boots print the same bytes, with and without plugin',
                [f'compare the two {mode}-*.console in {OUT.relative_to(TOP)}'])
     yield check('awake: the plugin and the counter agree on every row',
@@ -181,6 +188,14 @@ def limits(rows, same):
     yield check('sleeping: one MMIO write per batch and at most two per interrupt',
                 lambda row: submit(row, sleep=True),
                 lambda row, raw: raw['mmio_w'] > raw['calls'] + 2 * raw['irqs'])
+    yield check(f'write(2) of 4 KiB to a port: at most {LIMIT_WRITE} instructions', port('write'),
+                lambda row, raw: row['insn'] > LIMIT_WRITE)
+    yield check(f'read(2) of 4 KiB from a port: at most {LIMIT_READ} instructions', port('read'),
+                lambda row, raw: row['insn'] > LIMIT_READ)
+    yield check('nothing that a port costs is left out of these two', port('loop'),
+                lambda row, raw: row['insn'] > LIMIT_WRITE + LIMIT_READ)
+    yield check('a port under load: at most one interrupt for eight buffers', port('loop'),
+                lambda row, raw: row['irq'] > LIMIT_IRQ)
 
 
 def label(row):

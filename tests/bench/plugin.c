@@ -5,8 +5,8 @@
  * hint #0x70 begins a bracket and hint #0x71 ends it; both are NOPs to every
  * CPU. Each bracket becomes a line in the file named by out=: instructions,
  * svc instructions, MMIO writes and MMIO reads of the regions whose names begin
- * with device=, and interrupts acknowledged (reads of ICC_IAR1_EL1, so GICv3).
- * One vCPU.
+ * with ferry or virtio, and interrupts acknowledged (reads of ICC_IAR1_EL1, so
+ * GICv3). One vCPU.
  *
  * A plugin changes nothing that the guest can see; tests/bench/gate checks that.
  */
@@ -31,7 +31,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 static struct qemu_plugin_scoreboard *counts;
 static uint64_t begin[NR_COUNTS];
 static bool counting;
-static const char *device = "ferry";
 static FILE *out;
 
 static qemu_plugin_u64 count(int which)
@@ -60,13 +59,15 @@ static void end_cb(unsigned int cpu, void *opaque)
 static void mem_cb(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *opaque)
 {
 	struct qemu_plugin_hwaddr *hwaddr;
+	const char *name;
 
 	if (!counting)
 		return;
 	hwaddr = qemu_plugin_get_hwaddr(info, vaddr);
 	if (!hwaddr || !qemu_plugin_hwaddr_is_io(hwaddr))
 		return;
-	if (!g_str_has_prefix(qemu_plugin_hwaddr_device_name(hwaddr), device))
+	name = qemu_plugin_hwaddr_device_name(hwaddr);
+	if (!g_str_has_prefix(name, "ferry") && !g_str_has_prefix(name, "virtio"))
 		return;
 	qemu_plugin_u64_add(count(qemu_plugin_mem_is_store(info) ? MMIO_W : MMIO_R), cpu, 1);
 }
@@ -112,8 +113,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	for (int i = 0; i < argc; i++) {
 		if (g_str_has_prefix(argv[i], "out="))
 			path = argv[i] + strlen("out=");
-		else if (g_str_has_prefix(argv[i], "device="))
-			device = argv[i] + strlen("device=");
 		else
 			path = NULL;
 	}
