@@ -16,6 +16,7 @@
 #include <arm_acle.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@
 #define MAX_ROWS	64
 /* What the FIFO of a port holds in 4 KiB writes, so that none waits. */
 #define STREAM_BATCH	32
+#define LOAD_BATCH	512
 #define WALL_ROUNDS	5
 #define WALL_NS		250000000
 
@@ -65,6 +67,7 @@ static struct ferry_cqe cqes[MAX_BATCH];
 static struct ferry_submit submit;
 
 static int port_fd, virtio_fd;
+static int load_fds[2];
 
 __attribute__((noreturn, format(printf, 1, 2)))
 static void finish(const char *fmt, ...)
@@ -318,6 +321,36 @@ static void port_loop_op(void)
 	port_read_op();
 }
 
+/* Writes as many buffers as the other side of a pipe asks for. */
+static void *load_writer(void *arg)
+{
+	uint32_t buffers;
+
+	(void)arg;
+	while (read(load_fds[0], &buffers, sizeof(buffers)) == sizeof(buffers))
+		for (uint32_t i = 0; i < buffers; i++)
+			if (syscall(SYS_write, port_fd, src, len) != len)
+				finish("FAIL: write to the port: %m");
+	return NULL;
+}
+
+/* A thread that writes and one that reads, each of which sleeps when it must. */
+static void port_load_op(void)
+{
+	uint32_t buffers = LOAD_BATCH;
+	uint64_t left = (uint64_t)buffers * len;
+
+	if (write(load_fds[1], &buffers, sizeof(buffers)) != sizeof(buffers))
+		finish("FAIL: write to a pipe: %m");
+	while (left) {
+		ssize_t n = syscall(SYS_read, port_fd, dst, left < len ? left : len);
+
+		if (n <= 0)
+			finish("FAIL: read of the port: %zd: %m", n);
+		left -= n;
+	}
+}
+
 static void virtio_write_op(void)
 {
 	write_all(virtio_fd, "write to virtio-serial");
@@ -336,6 +369,8 @@ static void open_ports(void)
 /* What a direction costs, with all that it takes but for the other one; then both. */
 static void measure_stream(void)
 {
+	pthread_t writer;
+
 	open_ports();
 	len = 4096;
 	for (uint32_t i = 0; i < len; i++)
@@ -347,6 +382,11 @@ static void measure_stream(void)
 	measure_after("ferry.port.read", len, STREAM_BATCH, 51, port_write_op, port_read_op, "ferry");
 	memset(dst, 0, len);
 	measure("ferry.port.loop", len, STREAM_BATCH, 51, port_loop_op);
+	if (pipe(load_fds) || pthread_create(&writer, NULL, load_writer, NULL))
+		finish("FAIL: no writer: %m");
+	measure("ferry.port.load.sleep", len, LOAD_BATCH, 5, port_load_op);
+	close(load_fds[1]);
+	pthread_join(writer, NULL);
 	if (memcmp(src, dst, len))
 		finish("FAIL: the port: wrong data");
 	measure_after("peer.virtio_serial.write", len, STREAM_BATCH, 51, NULL, virtio_write_op, "virtio");
