@@ -82,6 +82,7 @@ int cmd_recv(int argc, char **argv)
 	file_open_dest(&dst, recv.path, NULL);
 
 	progress_start(&port->opt, "receive", recv.wanted);
+	port->start = now();
 	if (recv.wanted)
 		port_wait(port);
 	while (port->bytes < recv.wanted &&

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by the tests of the ferry command: a directory of their own, and what they check with.
+# shellcheck disable=SC2015,SC2034,SC2317 # tests are called by name; some variables are theirs
+
+dir=$(mktemp -d /tmp/ferry.XXXXXX) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+count=0 failed=0
+
+# test_that NAME FUNCTION: 0 passes, 4 skips; what the function says goes before its result.
+test_that() {
+	count=$((count + 1))
+	"$2" >log 2>&1
+	result=$?
+	[ $result = 0 ] || sed 's/^/# /' log
+	case $result in
+	0) echo "ok $count $1" ;;
+	4) echo "ok $count $1 # SKIP $(tail -n 1 log)" ;;
+	*) echo "not ok $count $1"; failed=1 ;;
+	esac
+}
+
+# expect STATUS ARG...: run ferry; its output is in out and err.
+expect() {
+	want=$1
+	shift
+	ferry "$@" >out 2>err </dev/null
+	got=$?
+	[ $got = "$want" ] || { echo "ferry $*: exit status $got, not $want"; cat err; return 1; }
+}
+
+# complains STATUS TEXT ARG...: fails so, with one line that has the text.
+complains() {
+	status=$1 text=$2
+	shift 2
+	expect "$status" "$@" || return
+	[ "$(wc -l <err)" = 1 ] && grep -q "$text" err || { echo "not one line with '$text':"; cat err; return 1; }
+}
+
+# member NAME: of the JSON object in out.
+member() { sed -n "s/^{.*\"$1\":\"\{0,1\}\([^\",}]*\).*}\$/\1/p" out; }
+
+# Lines that differ from each other, so that no block is in the wrong place unseen.
+seq 1 100000 >lines
+bytes() { cat lines lines lines lines lines lines | head -c "$1"; }
+
+as_nobody() { start-stop-daemon -S -q -c nobody:nogroup -x /bin/ferry -- "$@" >out 2>err </dev/null; }
+
+can_be_nobody() {
+	start-stop-daemon -S -q -c nobody:nogroup -x /bin/true || { echo 'start-stop-daemon cannot change the user'; return 4; }
+}
