@@ -25,7 +25,7 @@ test_that() {
 expect() {
 	want=$1
 	shift
-	ferry "$@" >out 2>err </dev/null
+	timeout 120 ferry "$@" >out 2>err </dev/null
 	got=$?
 	[ $got = "$want" ] || { echo "ferry $*: exit status $got, not $want"; cat err; return 1; }
 }
