@@ -3,7 +3,7 @@
 # of its own set-up, and nothing twice; scripts/ and tests/ do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint check-dt qtest tools-test guest-test debug-test bench soak clean deps qemu
+.PHONY: help demo run test lint check-dt qtest tools-test guest-test stream-test debug-test bench soak clean deps qemu
 
 export FILE ?=
 
@@ -16,6 +16,7 @@ help:
 	@echo '  make qtest          the device model, also under sanitizers'
 	@echo '  make tools-test     the library and the tool on the host'
 	@echo '  make guest-test     selftests in the distribution'\''s kernel'
+	@echo '  make stream-test    dd, tar, pv and others in the guest, on sockets of the host'
 	@echo '  make debug-test     KUnit, selftests and cycles in a kernel full of checkers'
 	@echo '  make bench          instructions per operation, exact, and throughput as ratios'
 	@echo 'make soak             a thousand cycles, and every allocation of a probe failing: half an hour'
@@ -41,7 +42,7 @@ run: qemu
 test: deps
 	@tests/run
 
-lint qtest tools-test guest-test debug-test: deps
+lint qtest tools-test guest-test stream-test debug-test: deps
 	@tests/run $@
 
 check-dt: deps
