@@ -190,26 +190,18 @@ void port_write(struct port *port, const void *data, size_t len)
 	port->packets++;
 }
 
-/* Has the other side closed, behind what can be read? */
-static bool is_closed(const struct port *port, int timeout)
-{
-	struct pollfd fd = { .fd = port->fd, .events = POLLIN | POLLRDHUP };
-
-	while (poll(&fd, 1, timeout) < 0)
-		if (errno != EINTR)
-			die("cannot poll %s: %s", port->name, strerror(errno));
-	return fd.revents & POLLRDHUP;
-}
-
 void port_wait(struct port *port)
 {
-	is_closed(port, -1);
+	struct pollfd fd = { .fd = port->fd, .events = POLLIN };
+
+	while (poll(&fd, 1, -1) < 0)
+		if (errno != EINTR)
+			die("cannot poll %s: %s", port->name, strerror(errno));
 	port->start = now();
 }
 
 bool port_read(struct port *port, void *data, size_t room, size_t *len)
 {
-	bool closed = port->packet && is_closed(port, -1);
 	ssize_t n;
 
 	do {
@@ -219,8 +211,9 @@ bool port_read(struct port *port, void *data, size_t room, size_t *len)
 	if (n < 0)
 		failed(port, "read");
 	*len = (size_t)n;
-	/* An empty packet is no end; the end is where it is seen no more. */
-	if (n == 0 && (!port->packet || (closed && !is_closed(port, 0))))
+	/* Nothing may be an empty packet. */
+	if (n == 0 && (!port->packet ||
+		       get_info(port).flags & FERRY_PORT_EOF))
 		return false;
 	port->bytes += *len;
 	port->packets++;
