@@ -153,7 +153,7 @@ static struct ferry_port_info get_info(const struct port *port)
 	return info;
 }
 
-static void failed(const struct port *port, const char *verb)
+static void port_die(const struct port *port, const char *verb)
 {
 	switch (errno) {
 	case ENODEV:
@@ -184,7 +184,7 @@ void port_write(struct port *port, const void *data, size_t len)
 			put += (size_t)n;
 			port->bytes += (uint64_t)n;
 		} else if (errno != EINTR) {
-			failed(port, "write");
+			port_die(port, "write");
 		}
 	} while (put < len);
 	port->packets++;
@@ -209,7 +209,7 @@ bool port_read(struct port *port, void *data, size_t room, size_t *len)
 		port->calls++;
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		failed(port, "read");
+		port_die(port, "read");
 	*len = (size_t)n;
 	/* Nothing may be an empty packet. */
 	if (n == 0 && (!port->packet ||
@@ -228,7 +228,7 @@ void port_drain(struct port *port)
 	/* What knows nothing of this, a pipe for instance, has it already. */
 	while (fsync(port->fd) < 0 && errno != EINVAL)
 		if (errno != EINTR)
-			failed(port, "drain");
+			port_die(port, "drain");
 }
 
 void port_close(struct port *port)

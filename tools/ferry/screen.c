@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -25,10 +26,8 @@
 #define SHOW_CURSOR	"\033[?25h"
 
 static const int signals[] = {
-	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGWINCH
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGWINCH, 0
 };
-
-#define NR_SIGNALS	(sizeof(signals) / sizeof(signals[0]))
 
 static struct {
 	struct termios saved;
@@ -37,7 +36,7 @@ static struct {
 	sigset_t waiting;	/* mask of screen_wait() */
 } screen;
 
-static volatile sig_atomic_t caught;
+static atomic_int caught;
 
 static void note(int signal)
 {
@@ -78,10 +77,10 @@ void screen_open(void)
 	size_t i;
 
 	sigemptyset(&blocked);
-	for (i = 0; i < NR_SIGNALS; i++)
+	for (i = 0; signals[i]; i++)
 		sigaddset(&blocked, signals[i]);
 	sigprocmask(SIG_BLOCK, &blocked, &screen.waiting);
-	for (i = 0; i < NR_SIGNALS; i++) {
+	for (i = 0; signals[i]; i++) {
 		sigdelset(&screen.waiting, signals[i]);
 		sigaction(signals[i], &action, NULL);
 	}

@@ -173,7 +173,8 @@ static void print_table(const struct sample *before, const struct sample *after,
 		was = sample_port(before, port->name);
 		if (!was)
 			was = port;
-		if (on_screen && (room -= 2) < 0)
+		room -= 2;
+		if (on_screen && room < 0)
 			break;
 		rates = get_rates(&was->rx, &port->rx, seconds);
 		print_flow(port, true, &port->rx, &rates);
@@ -256,9 +257,8 @@ static bool wait_interval(const struct top *top, bool on_screen)
 
 int cmd_top(int argc, char **argv)
 {
-	char *no_names[] = { NULL };
 	struct top top = {
-		.interval = 1, .sysfs = SYSFS, .names = no_names
+		.interval = 1, .sysfs = SYSFS, .names = (char *[]){ NULL }
 	};
 	struct sample before, after;
 	bool on_screen;
