@@ -314,18 +314,21 @@ struct ferry_submit {
  *	      packet mode those of the next packet. TIOCOUTQ: bytes that were
  *	      written, also before this open, and that the port has not taken yet
  *
- * readv, writev, splice, sendfile to a port, O_ASYNC (SIGIO) and RWF_NOWAIT work. Calls that
- * a signal interrupts before anything was done are restarted with SA_RESTART, as
- * with a pipe.
+ * readv, writev, splice, sendfile to a port, O_ASYNC (SIGIO) and RWF_NOWAIT work.
+ * Calls that a signal interrupts before anything was done are restarted with
+ * SA_RESTART, as with a pipe.
  *
  * In packet mode (FERRY_PORT_IOC_MODE) a write is a packet, and a read returns
  * one, when all of it is there: as much as there is room for; the rest is
  * dropped, as by recv(2) (last_packet tells how long it was, and FIONREAD how
  * long the next one is). 0 may be an empty packet, too: FERRY_PORT_EOF tells, or
- * POLLRDHUP before. A packet
- * that does not fit into the port's buffers (max_packet): EMSGSIZE for the
- * writer; to the reader it comes cut. A packet that the peer has not finished when
- * it closed is dropped.
+ * POLLRDHUP before. A packet that does not fit into the port's buffers
+ * (max_packet): EMSGSIZE for the writer; to the reader it comes cut. A packet that
+ * the peer has not finished when it closed is dropped.
+ *
+ * A packet is whatever was sent up to its end. What is written in byte mode ends
+ * none: where the port has packets (FERRY_PORT_PACKETS) it is the beginning of the
+ * next one that anybody writes in packet mode.
  */
 
 /* Flags of struct ferry_port_info */
