@@ -153,14 +153,16 @@ struct ferry_waiter {
  * @tab: window table, or NULL: entries have bus addresses (BYPASS)
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255
- * @endless: entries may wait for ever for what comes from outside, so suspend
- *	completes them with FERRY_ERR_CANCELLED
+ * @stopped: called with &ferry_chan.lock held when the channel was stopped to be
+ *	suspended or parked, and is idle: what has no completion is submitted again
+ *	when it goes on. NULL: its entries end by themselves, and suspend waits for
+ *	them
  * @notify: called when a waiter is satisfied or the channel died, in hard or
  *	soft interrupt or process context with &ferry_chan.lock held; must not
  *	sleep
  * @restarted: instead of @notify, in the same way, when the channel was started
  *	again, and has forgotten what it was asked; may be NULL
- * @owner: whose channel it is, given to @notify and @restarted
+ * @owner: whose channel it is, given to @stopped, @notify and @restarted
  * @let_go: called with @kept once the device is out of the channel's memory: by
  *	ferry_chan_release(), or later if it does not answer; may be NULL. Not
  *	called if ferry_chan_start() fails
@@ -170,7 +172,7 @@ struct ferry_chan_config {
 	struct ferry_wintab *tab;
 	u32 order;
 	u32 weight;
-	bool endless;
+	void (*stopped)(void *owner);
 	void (*notify)(void *owner);
 	void (*restarted)(void *owner);
 	void *owner;

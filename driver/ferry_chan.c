@@ -86,6 +86,8 @@ static int ferry_chan_program(struct ferry_chan *chan)
 {
 	struct ferry_wintab *tab = chan->cfg.tab;
 	void __iomem *regs = chan->regs;
+	/* What was stopped before it had completed goes on. */
+	u32 first = ferry_ring_pending(&chan->ring);
 	struct ferry_error error;
 	u32 status;
 
@@ -105,15 +107,18 @@ static int ferry_chan_program(struct ferry_chan *chan)
 	}
 	writel(FIELD_PREP(FERRY_CHAN_CONFIG_RING_ORDER, chan->cfg.order) |
 	       (tab ? 0 : FERRY_CHAN_CONFIG_BYPASS), regs + FERRY_CHAN_CONFIG);
-	writel(chan->ring.tail, regs + FERRY_CHAN_INDEX_INIT);
+	writel(first, regs + FERRY_CHAN_INDEX_INIT);
 	writel(chan->cfg.weight, regs + FERRY_CHAN_WEIGHT);
 	writel(chan->coalesce, regs + FERRY_CHAN_COALESCE);
 	writel(FERRY_CHAN_IRQ_CQ | FERRY_CHAN_IRQ_ERROR, regs + FERRY_CHAN_IRQ_ENABLE);
 	writel(FERRY_CHAN_CMD_START, regs + FERRY_CHAN_CMD);
 
 	status = readl(regs + FERRY_CHAN_STATUS);
-	if (ferry_chan_state(status) == FERRY_STATE_RUNNING)
+	if (ferry_chan_state(status) == FERRY_STATE_RUNNING) {
+		if (first != chan->ring.tail)
+			ferry_ring_publish(&chan->ring, 0);
 		return 0;
+	}
 	ferry_error_read(chan, &error);
 	dev_err(&chan->fdev->dev, "channel %u does not start: status %#x, %s, address %#llx\n",
 		chan->nr, status, ferry_error_name(error.code), error.addr);
@@ -391,15 +396,15 @@ out_unlock:
 	return err;
 }
 
-/* An endless channel was stopped or reset: complete what it has left behind. */
+/* The channel is idle: its owner sees to what it has left behind. */
 static void ferry_chan_settle(struct ferry_chan *chan)
 {
 	spin_lock_irq(&chan->lock);
-	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);
+	chan->cfg.stopped(chan->cfg.owner);
 	spin_unlock_irq(&chan->lock);
 }
 
-/* What would wait for ever ends now, and completes as far as it came. */
+/* What would wait for ever is cut where it is. */
 static int ferry_chan_pause(struct ferry_chan *chan)
 {
 	int err;
@@ -415,9 +420,9 @@ static int ferry_chan_pause(struct ferry_chan *chan)
 
 /**
  * ferry_chan_park() - stop a channel until its owner goes on with it
- * @chan: channel, endless
+ * @chan: channel that can be stopped at any time
  *
- * What it has left behind completes as far as it came. May sleep.
+ * May sleep.
  *
  * Return: 0, or -EIO if it is dead, -ETIMEDOUT if it does not stop.
  */
@@ -434,7 +439,7 @@ int ferry_chan_park(struct ferry_chan *chan)
 }
 
 /**
- * ferry_chan_suspend() - let a channel finish and stop it
+ * ferry_chan_suspend() - stop a channel, after it has finished unless it may wait for ever
  * @chan: channel; user space is frozen
  *
  * May sleep for up to a second.
@@ -449,7 +454,7 @@ int ferry_chan_suspend(struct ferry_chan *chan)
 	mutex_lock(&chan->cmd_lock);
 	if (!chan->live || chan->dead || chan->parked)
 		goto out_unlock;
-	if (chan->cfg.endless) {
+	if (chan->cfg.stopped) {
 		err = ferry_chan_pause(chan) ? -EBUSY : 0;
 		goto out_unlock;
 	}
@@ -479,12 +484,16 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	/* It was not stopped. A halt has its interrupt. */
 	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED)
 		goto out_unlock;
-	/* A stop that took too long may end any time. */
-	if (state != FERRY_STATE_IDLE && ferry_chan_reset(chan)) {
+	/*
+	 * A stop that took too long may end any time. A reset does not tell how far
+	 * an entry came that was waiting for a port.
+	 */
+	if (state != FERRY_STATE_IDLE && (ferry_chan_reset(chan) || chan->cfg.stopped)) {
 		ferry_chan_kill(chan, "did not stop for suspend");
 		goto out_unlock;
 	}
-	if (chan->cfg.endless)
+	/* It has ended since. */
+	if (chan->cfg.stopped)
 		ferry_chan_settle(chan);
 	if (ferry_chan_program(chan))
 		ferry_chan_kill(chan, "did not start after suspend");

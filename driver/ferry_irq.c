@@ -357,7 +357,8 @@ void ferry_chan_watch(struct timer_list *timer)
 	u32 status;
 
 	spin_lock_irqsave(&chan->lock, flags);
-	if (!chan->live || chan->dead || list_empty(&chan->waiters))
+	/* Stopped, it interrupts nobody. */
+	if (!chan->live || chan->dead || chan->paused || list_empty(&chan->waiters))
 		goto out_unlock;
 	status = readl(chan->regs + FERRY_CHAN_STATUS);
 	if (FIELD_GET(FERRY_CHAN_STATUS_STATE, status) == FERRY_STATE_HALTED) {

@@ -320,6 +320,15 @@ static void ferry_rx_restarted(void *owner)
 	ferry_rx_service(rx);
 }
 
+/* Likewise. What the device has left behind is empty. */
+static void ferry_rx_stopped(void *owner)
+{
+	struct ferry_rx *rx = owner;
+	struct ferry_ring *ring = &rx->chan->ring;
+
+	ferry_ring_fill(ring, ferry_ring_pending(ring), FERRY_ERR_CANCELLED);
+}
+
 static void ferry_rx_work(struct work_struct *work)
 {
 	struct ferry_rx *rx = container_of(to_delayed_work(work), struct ferry_rx, work);
@@ -431,7 +440,7 @@ int ferry_rx_start(struct ferry_rx *rx)
 	struct ferry_chan_config cfg = {
 		.order = ilog2(port->config.entries),
 		.weight = 1,
-		.endless = true,
+		.stopped = ferry_rx_stopped,
 		.notify = ferry_rx_notify,
 		.restarted = ferry_rx_restarted,
 		.owner = rx,

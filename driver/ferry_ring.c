@@ -91,6 +91,19 @@ u32 ferry_ring_pending(const struct ferry_ring *ring)
 EXPORT_SYMBOL_IF_KUNIT(ferry_ring_pending);
 
 /**
+ * ferry_ring_undo() - forget the last completion, as if its entry were still to come
+ * @ring: ring
+ * @index: the one before ferry_ring_pending(), not yet reaped
+ *
+ * For the owner, while the device is idle.
+ */
+void ferry_ring_undo(struct ferry_ring *ring, u32 index)
+{
+	WRITE_ONCE(ferry_ring_cqe(ring, index)->seq, cpu_to_le32(index));
+}
+EXPORT_SYMBOL_IF_KUNIT(ferry_ring_undo);
+
+/**
  * ferry_ring_fill() - complete entries that the device will not complete
  * @ring: ring
  * @first: first of them, as told by ferry_ring_pending(); the last is before tail

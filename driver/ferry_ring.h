@@ -48,6 +48,7 @@ void ferry_ring_init(struct ferry_ring *ring, void *sq, void *cq, void __iomem *
 		     u32 order, u32 first);
 u32 ferry_ring_completed(const struct ferry_ring *ring, u32 max);
 u32 ferry_ring_pending(const struct ferry_ring *ring);
+void ferry_ring_undo(struct ferry_ring *ring, u32 index);
 void ferry_ring_fill(struct ferry_ring *ring, u32 first, u32 status);
 
 /**
@@ -114,7 +115,8 @@ static inline struct ferry_cqe *ferry_ring_cqe(const struct ferry_ring *ring, u3
 /**
  * ferry_ring_publish() - submit the entries written behind tail
  * @ring: ring
- * @count: how many; at most the free slots
+ * @count: how many; at most the free slots. 0: those of a channel that was started
+ *	again
  *
  * The only MMIO access of a submission.
  */

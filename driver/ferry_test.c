@@ -167,6 +167,23 @@ static void ring_completed_is_not_more_than_asked(struct kunit *test)
 }
 
 /* STOP left the device in the middle: the rest is completed by the driver. */
+static void ring_undo_makes_a_completion_one_to_come(struct kunit *test)
+{
+	struct ring_test *rt = ring_test_new(test, U32_MAX);
+
+	ferry_ring_publish(&rt->ring, 3);
+	ring_test_complete(rt, U32_MAX);
+	ring_test_complete(rt, 0);
+	KUNIT_EXPECT_EQ(test, ferry_ring_pending(&rt->ring), 1);
+	ferry_ring_undo(&rt->ring, 0);
+	KUNIT_EXPECT_EQ(test, ferry_ring_pending(&rt->ring), 0);
+	KUNIT_EXPECT_FALSE(test, ferry_ring_done(&rt->ring, 1));
+	/* Submitted again it completes in the same slot. */
+	ring_test_complete(rt, 0);
+	KUNIT_EXPECT_EQ(test, ferry_ring_pending(&rt->ring), 1);
+	KUNIT_EXPECT_TRUE(test, ferry_ring_done(&rt->ring, 1));
+}
+
 static void ring_fill_completes_what_the_device_dropped(struct kunit *test)
 {
 	struct ring_test *rt = ring_test_new(test, U32_MAX - 1);
@@ -197,6 +214,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_ignores_completions_of_the_lap_before),
 	KUNIT_CASE(ring_stops_at_a_gap_in_the_completions),
 	KUNIT_CASE(ring_completed_is_not_more_than_asked),
+	KUNIT_CASE(ring_undo_makes_a_completion_one_to_come),
 	KUNIT_CASE(ring_fill_completes_what_the_device_dropped),
 	{ }
 };

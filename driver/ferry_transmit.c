@@ -50,24 +50,27 @@ static u32 ferry_tx_room_at(const struct ferry_tx *tx, u32 need)
 static void ferry_tx_reap(struct ferry_tx *tx)
 {
 	struct ferry_ring *ring = &tx->chan->ring;
+	const struct ferry_block *block;
 	const struct ferry_cqe *cqe;
-	u32 run, i, len;
+	u32 run, i;
 
 	lockdep_assert_held(&tx->mutex);
 
 	while ((run = ferry_ring_completed(ring, ferry_tx_size(tx)))) {
 		for (i = ring->head; i != ring->head + run; i++) {
 			cqe = ferry_ring_cqe(ring, i);
-			len = le32_to_cpu(cqe->len);
-			tx->stats.bytes += len;
+			block = tx->blocks[i & ring->mask];
+			tx->stats.bytes += block->len;
 			if (unlikely(cqe->status)) {
+				/* Of which the port has not taken all. */
+				tx->stats.bytes -= le32_to_cpu(ferry_ring_sqe(ring, i)->len) -
+						   le32_to_cpu(cqe->len);
 				tx->stats.errors++;
 				tx->failed = true;
-			} else if (tx->blocks[i & ring->mask]->flags) {
+			} else if (block->flags) {
 				tx->stats.packets++;
 			}
-			WRITE_ONCE(tx->accepted,
-				   tx->accepted + tx->blocks[i & ring->mask]->len);
+			WRITE_ONCE(tx->accepted, tx->accepted + block->len);
 		}
 		trace_ferry_complete(tx->chan, ring->head, run);
 		ferry_ring_reap(ring, run);
@@ -341,6 +344,27 @@ static void ferry_tx_notify(void *owner)
 		queue_work(system_freezable_wq, &tx->retire);
 }
 
+/*
+ * Likewise. The entry that STOP has cut takes up its slot again, with what it has
+ * not given; those behind it have no completion anyhow.
+ */
+static void ferry_tx_stopped(void *owner)
+{
+	struct ferry_tx *tx = owner;
+	struct ferry_ring *ring = &tx->chan->ring;
+	u32 cut = ferry_ring_pending(ring) - 1;
+	const struct ferry_cqe *cqe = ferry_ring_cqe(ring, cut);
+	struct ferry_sqe *sqe = ferry_ring_sqe(ring, cut);
+	u32 given;
+
+	if (cut + 1 == ring->head || le16_to_cpu(cqe->status) != FERRY_ERR_CANCELLED)
+		return;
+	given = min(le32_to_cpu(cqe->len), le32_to_cpu(sqe->len));
+	le64_add_cpu(&sqe->src, given);
+	le32_add_cpu(&sqe->len, -given);
+	ferry_ring_undo(ring, cut);
+}
+
 /**
  * ferry_tx_linger() - the writer has closed: may the channel be stopped?
  * @tx: direction, started; &ferry_port.lock is held
@@ -438,6 +462,7 @@ int ferry_tx_start(struct ferry_tx *tx)
 	struct ferry_chan_config cfg = {
 		.order = ilog2(port->config.entries),
 		.weight = 1,
+		.stopped = ferry_tx_stopped,
 		.notify = ferry_tx_notify,
 		.owner = tx,
 		.let_go = ferry_pool_destroy,

@@ -90,7 +90,7 @@ tap_end() {
 timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
 # The selftests of ports, for a device with two; elsewhere they skip.
 # shellcheck disable=SC2034
-port_tests=(/selftests/ferry_{stream{,_poll,_packet,_life,_memory,_sysfs},tools_stream})
+port_tests=(/selftests/ferry_{stream{,_poll,_packet,_wake,_life,_power,_memory,_sysfs},tools_stream})
 
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {

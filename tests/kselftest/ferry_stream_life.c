@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How ports are opened and closed: who has which direction, what is left behind,
- * signals, processes that die, a device that goes away or sleeps.
+ * signals, processes that die, a device that goes away.
  */
 #include "ferry_stream.h"
 
@@ -458,34 +458,6 @@ TEST_F(life, module_stays_while_a_port_is_open)
 	EXPECT_TRUE(errno == EBUSY || errno == EWOULDBLOCK) TH_LOG("%s", strerror(errno));
 	ASSERT_EQ(3, do_write(self->fd, self->out, 3));
 	EXPECT_EQ(3, read_all(self->fd, self->in, 3));
-}
-
-TEST_F(life, suspend_loses_nothing)
-{
-	struct caller c = { .fd = self->fd, .how = 'r' };
-
-	if (geteuid() || access("/sys/power/pm_test", W_OK))
-		SKIP(return, "this kernel has no /sys/power/pm_test, or we are not root");
-	for (int i = 0; i < 3; i++) {
-		/* Received and not read, and in the device since there is no block for it. */
-		ASSERT_EQ(3000, do_write(self->fd, self->out, 3000));
-		ASSERT_EQ(0, suspend_devices());
-		ASSERT_EQ(3000, write_all(self->fd, self->out + 3000, 3000));
-		ASSERT_EQ(6000, read_all(self->fd, self->in, 6000));
-		ASSERT_EQ(0, memcmp(self->out, self->in, 6000));
-		/* Somebody sleeps over it. */
-		ASSERT_EQ(0, pthread_create(&c.thread, NULL, call, &c));
-		ASSERT_EQ(0, suspend_devices());
-		ASSERT_EQ(1, do_write(self->fd, self->out, 1));
-		ASSERT_EQ(0, pthread_join(c.thread, NULL));
-		EXPECT_TRUE(c.result == 1 || c.result == -EINTR) TH_LOG("%zd", c.result);
-		if (c.result == -EINTR)
-			ASSERT_EQ(1, read_all(self->fd, self->in, 1));
-	}
-	/* While the peer does not take it, SENDs cannot end. */
-	fill(self->fd, self->out);
-	EXPECT_EQ(-EBUSY, suspend_devices());
-	EXPECT_LT(0, do_read(self->fd, self->in, 4096));
 }
 
 TEST_HARNESS_MAIN
