@@ -154,7 +154,8 @@ struct ferry_rx_stats {
  * @hups_taken: ends of file that the reader took
  * @packets: a read returns one packet
  * @last_packet: true length of the last packet that was read
- * @eof: the last read was the end of file
+ * @eof: the last read was the end of file, and so is the next as long as nobody
+ *	and nothing comes
  * @pool: blocks; NULL: not started. Under &ferry_port.lock and @mutex
  * @waiter: armed on @chan
  * @wanted: somebody sleeps until there is more; under &ferry_chan.lock, as what

@@ -129,7 +129,7 @@ static ssize_t ferry_rx_take_bytes(struct ferry_rx *rx, struct iov_iter *to)
 		/* The end of file is a read's of its own. */
 		if (block->flags & FERRY_CQE_HUP && done)
 			break;
-		rx->eof = block->flags & FERRY_CQE_HUP;
+		WRITE_ONCE(rx->eof, block->flags & FERRY_CQE_HUP);
 		ferry_rx_finish(rx, block);
 		if (rx->eof)
 			return 0;
@@ -195,7 +195,7 @@ static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
 	}
 	rx->last_packet = len;
 	/* It was cut by the peer's end: nobody has all of it. */
-	rx->eof = end & FERRY_CQE_HUP;
+	WRITE_ONCE(rx->eof, end & FERRY_CQE_HUP);
 	if (rx->eof)
 		done = 0;
 	if (done < len || !end) {
@@ -239,6 +239,12 @@ static int ferry_rx_sleep(struct ferry_rx *rx, struct file *filp)
 	return err;
 }
 
+/* Is the end of file still where the last read has met it? As that of a FIFO. */
+static bool ferry_rx_is_at_end(struct ferry_rx *rx)
+{
+	return READ_ONCE(rx->eof) && !(ferry_port_status(rx->port) & FERRY_PORT_STATUS_CONNECTED);
+}
+
 /**
  * ferry_rx_read() - read(2)
  * @rx: direction
@@ -263,7 +269,6 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 			if (mutex_lock_interruptible(&rx->mutex))
 				return -ERESTARTSYS;
 		}
-		rx->eof = false;
 		if (READ_ONCE(rx->port->reader) != filp)
 			ret = 0;
 		else if (!rx->pool)
@@ -272,6 +277,12 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 			ret = ferry_rx_take_packet(rx, to);
 		else
 			ret = ferry_rx_take_bytes(rx, to);
+		if (unlikely(rx->eof) && ret) {
+			if (ret == -EAGAIN && ferry_rx_is_at_end(rx))
+				ret = 0;
+			else
+				WRITE_ONCE(rx->eof, false);
+		}
 		mutex_unlock(&rx->mutex);
 		if (ret != -EAGAIN)
 			return ret;
@@ -307,6 +318,8 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 			mask = EPOLLIN | EPOLLRDNORM;
 		if (rx->hups != READ_ONCE(rx->hups_taken))
 			mask |= EPOLLRDHUP;
+		if (unlikely(ferry_rx_is_at_end(rx)))
+			mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 		if (rx->failed || chan->dead)
 			mask |= EPOLLERR;
 	} else if (READ_ONCE(rx->failed)) {

@@ -295,8 +295,9 @@ struct ferry_submit {
  * has it. Mode 3 takes none, for FERRY_PORT_IOC_INFO. ENODEV, ENOMEM, EIO.
  *
  * read(2)    waits for the first byte, and returns what is there. 0: the peer has
- *	      closed; what is read next comes from the one that opens after it.
- *	      Also 0 after SHUTDOWN. EAGAIN (O_NONBLOCK), EIO: the channel is dead,
+ *	      closed. It stays so, as with a FIFO, until another peer comes, or
+ *	      something from one; who opens the port anew waits for that. Also 0
+ *	      after SHUTDOWN. EAGAIN (O_NONBLOCK), EIO: the channel is dead,
  *	      and what it had received has been read; open the port again
  * write(2)   waits for room, and returns when all is with the port, or, on a
  *	      signal, a part. With O_NONBLOCK a part, or EAGAIN. EPIPE (without a
@@ -306,7 +307,8 @@ struct ferry_submit {
  *	      EINVAL: not open for writing
  * poll(2)    POLLIN: read does not wait. POLLOUT: write takes something, in packet
  *	      mode a packet as long as the last that found no room. POLLRDHUP: the
- *	      peer has closed, behind what can be read, or after SHUTDOWN.
+ *	      peer has closed, behind what can be read, and with POLLIN as long as
+ *	      read returns 0; also after SHUTDOWN.
  *	      POLLERR: the channel is dead. POLLHUP: the device is gone
  * close(2)   What was not read stays for who opens next. What was written is sent,
  *	      long after the file is gone if need be; who opens next goes on behind it
@@ -390,6 +392,7 @@ struct ferry_port_info {
  *
  * FLUSH drops what was received and not read, or written and not passed on, in
  * the driver and in the device; in loopback, what is in the device either way.
+ * What was received takes the end of file along.
  *
  * EPIPE: the file does not have (all of) these directions. EINVAL: none.
  */
