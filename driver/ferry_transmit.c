@@ -78,7 +78,7 @@ static void ferry_tx_reap(struct ferry_tx *tx)
 }
 
 /* Fill free slots and ring. Bytes, or -EFAULT and nothing done. */
-static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from)
+static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from, bool packet)
 {
 	struct ferry_ring *ring = &tx->chan->ring;
 	struct device *parent = tx->port->fdev->parent;
@@ -93,13 +93,13 @@ static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from)
 		block = tx->blocks[(ring->tail + count) & ring->mask];
 		want = min_t(size_t, iov_iter_count(from), tx->pool->size);
 		n = copy_from_iter(block->data, want, from);
-		if (unlikely(n < want) && (!n || tx->packets)) {
+		if (unlikely(n < want) && (!n || packet)) {
 			/* A packet is whole or not there. */
-			if (tx->packets)
+			if (packet)
 				count = 0;
 			break;
 		}
-		flags = tx->packets && !iov_iter_count(from) ? FERRY_SQE_EOP : 0;
+		flags = packet && !iov_iter_count(from) ? FERRY_SQE_EOP : 0;
 		dma_sync_single_for_device(parent, block->dma, n, DMA_TO_DEVICE);
 		*ferry_ring_sqe(ring, ring->tail + count) = (struct ferry_sqe){
 			.op = FERRY_OP_SEND,
@@ -204,6 +204,8 @@ static int ferry_tx_make_room(struct ferry_tx *tx, struct file *filp, u32 need, 
 static ssize_t ferry_tx_write_locked(struct ferry_tx *tx, struct file *filp,
 				     struct iov_iter *from, bool nonblock)
 {
+	/* The mode may change while it waits for room. */
+	bool packet = tx->packets;
 	u32 need = 1;
 	ssize_t done = 0;
 	ssize_t ret;
@@ -211,7 +213,7 @@ static ssize_t ferry_tx_write_locked(struct ferry_tx *tx, struct file *filp,
 	ret = ferry_tx_check(tx, filp);
 	if (ret)
 		return ret;
-	if (tx->packets) {
+	if (packet) {
 		if (iov_iter_count(from) > (size_t)ferry_tx_size(tx) * tx->pool->size)
 			return -EMSGSIZE;
 		need = max_t(u32, DIV_ROUND_UP(iov_iter_count(from), tx->pool->size), 1);
@@ -221,7 +223,7 @@ static ssize_t ferry_tx_write_locked(struct ferry_tx *tx, struct file *filp,
 		if (ret)
 			break;
 		WRITE_ONCE(tx->need, 1);
-		ret = ferry_tx_put(tx, from);
+		ret = ferry_tx_put(tx, from, packet);
 		if (ret < 0)
 			break;
 		done += ret;

@@ -37,6 +37,16 @@ FIXTURE_TEARDOWN(packet)
 	free(self->in);
 }
 
+static void *write_much(void *data)
+{
+	struct mover *m = data;
+	uint8_t *buf = calloc(1, 2 * MiB);
+
+	m->result = do_write(m->fd, buf, 2 * MiB);
+	free(buf);
+	return NULL;
+}
+
 TEST_F(packet, mode_is_told)
 {
 	EXPECT_EQ(FERRY_PORT_MODE_PACKET, self->info.mode);
@@ -309,6 +319,37 @@ TEST_F(packet, many_packets_stay_apart_under_load)
 	}
 	ASSERT_EQ(0, pthread_join(p.thread, NULL));
 	EXPECT_EQ(0, p.wrong);
+}
+
+/* A write is what the mode was when it began, however long it takes. */
+TEST_F(packet, mode_is_of_the_writes_that_begin_behind_it)
+{
+	struct mover w = {};
+	long long packets;
+	size_t got = 1;
+	ssize_t n;
+	int wr;
+
+	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_TX));
+	ASSERT_EQ(0, port_mode(self->fd, 0));
+	wr = port_open(0, O_WRONLY);
+	ASSERT_LE(0, wr);
+	packets = port_get(0, "statistics/tx_packets");
+	w.fd = wr;
+	ASSERT_EQ(0, pthread_create(&w.thread, NULL, write_much, &w));
+	/* It is amid it when this has come, as there is not so much room anywhere. */
+	ASSERT_EQ(1, do_read(self->fd, self->in, 1));
+	ASSERT_EQ(0, port_mode(wr, FERRY_PORT_MODE_PACKET));
+	while (got < 2 * MiB) {
+		n = do_read(self->fd, self->in, MiB);
+		ASSERT_LT(0, n);
+		got += n;
+	}
+	ASSERT_EQ(0, pthread_join(w.thread, NULL));
+	EXPECT_EQ(2 * MiB, w.result);
+	ASSERT_EQ(0, fsync(wr));
+	EXPECT_EQ(packets, port_get(0, "statistics/tx_packets"));
+	close(wr);
 }
 
 /* Of a writer whose packet found no room: the next one writes bytes. */
