@@ -372,7 +372,7 @@ long ferry_stream_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
 ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *to, bool nonblock,
 		      bool nowait);
 __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm);
-u32 ferry_rx_readable(struct ferry_rx *rx);
+int ferry_rx_readable(struct ferry_rx *rx);
 bool ferry_rx_is_ready(const struct ferry_rx *rx);
 
 /* ferry_receive.c */
@@ -394,7 +394,8 @@ ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *
 		       bool nonblock, bool nowait);
 int ferry_tx_sync(struct ferry_tx *tx, struct file *filp);
 __poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm);
-u32 ferry_tx_queued(struct ferry_tx *tx);
+void ferry_tx_update(struct ferry_tx *tx);
+int ferry_tx_queued(struct ferry_tx *tx);
 
 /* ferry_moderate.c */
 void ferry_moderation_init(struct ferry_moderation *mod, struct ferry_chan *chan);

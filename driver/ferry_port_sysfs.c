@@ -66,7 +66,10 @@ static DEVICE_ATTR_RO(rx_waiting);
 
 static ssize_t tx_waiting_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", ferry_tx_queued(&to_ferry_port(dev)->tx));
+	struct ferry_tx *tx = &to_ferry_port(dev)->tx;
+
+	ferry_tx_update(tx);
+	return sysfs_emit(buf, "%u\n", READ_ONCE(tx->queued) - READ_ONCE(tx->accepted));
 }
 static DEVICE_ATTR_RO(tx_waiting);
 
@@ -172,11 +175,9 @@ static ssize_t ferry_counter_show(struct device *dev, struct device_attribute *a
 		value = *(u64 *)((void *)&port->rx.stats + counter->offset);
 		spin_unlock_irq(&port->rx.chan->lock);
 	} else {
-		/* What was sent is counted when it is looked at. */
-		ferry_tx_queued(&port->tx);
-		mutex_lock(&port->tx.mutex);
-		value = *(u64 *)((void *)&port->tx.stats + counter->offset);
-		mutex_unlock(&port->tx.mutex);
+		/* What was sent is counted when it is looked at, or by the writer. */
+		ferry_tx_update(&port->tx);
+		value = READ_ONCE(*(u64 *)((void *)&port->tx.stats + counter->offset));
 	}
 	return sysfs_emit(buf, "%llu\n", value);
 }

@@ -333,14 +333,16 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
  * ferry_rx_readable() - FIONREAD
  * @rx: direction
  *
- * Return: bytes that can be read now, in packet mode those of the next packet.
+ * Return: bytes that can be read now, in packet mode those of the next packet, or
+ * -ERESTARTSYS.
  */
-u32 ferry_rx_readable(struct ferry_rx *rx)
+int ferry_rx_readable(struct ferry_rx *rx)
 {
 	struct ferry_block *block;
-	u32 len = 0;
+	int len = 0;
 
-	mutex_lock(&rx->mutex);
+	if (mutex_lock_interruptible(&rx->mutex))
+		return -ERESTARTSYS;
 	if (!rx->pool)
 		goto out_unlock;
 	ferry_rx_exchange(rx);

@@ -29,6 +29,7 @@ static long ferry_stream_info(struct ferry_port *port, struct file *filp, void _
 	struct ferry_port_info info;
 	struct ferry_rx *rx = &port->rx;
 	struct ferry_tx *tx = &port->tx;
+	bool reads, writes;
 	u32 size;
 	int err;
 
@@ -54,53 +55,72 @@ static long ferry_stream_info(struct ferry_port *port, struct file *filp, void _
 	BUILD_BUG_ON(FERRY_PORT_PACKETS != FERRY_PORT_STATUS_PACKETS);
 	info.flags = ferry_port_status(port) & (FERRY_PORT_CONNECTED | FERRY_PORT_LOOPBACK |
 						FERRY_PORT_PACKETS);
-	if (port->reader == filp) {
+	reads = port->reader == filp;
+	writes = port->writer == filp;
+	if (reads)
 		info.flags |= FERRY_PORT_READER;
-		/* What the last read was, and not what there is now. */
-		if (READ_ONCE(rx->eof))
-			info.flags |= FERRY_PORT_EOF;
-		info.readable = ferry_rx_readable(rx);
-	}
-	if (port->writer == filp) {
+	if (writes)
 		info.flags |= FERRY_PORT_WRITER;
-		info.queued = ferry_tx_queued(tx);
-	}
-	if ((port->reader == filp && rx->packets) || (port->writer == filp && tx->packets))
+	/* What the last read was, and not what there is now. */
+	if (reads && READ_ONCE(rx->eof))
+		info.flags |= FERRY_PORT_EOF;
+	if ((reads && READ_ONCE(rx->packets)) || (writes && READ_ONCE(tx->packets)))
 		info.mode = FERRY_PORT_MODE_PACKET;
 	mutex_unlock(&port->lock);
+	/* This may have to wait for a call in progress; nobody waits for it. */
+	err = reads ? ferry_rx_readable(rx) : 0;
+	if (err < 0)
+		return err;
+	info.readable = err;
+	err = writes ? ferry_tx_queued(tx) : 0;
+	if (err < 0)
+		return err;
+	info.queued = err;
 	return ferry_put_arg(arg, &info, sizeof(info), size);
 }
 
 static long ferry_stream_set_mode(struct ferry_port *port, struct file *filp, u32 mode)
 {
 	bool packets = mode & FERRY_PORT_MODE_PACKET;
+	bool writes = port->writer == filp;
+	bool reads = port->reader == filp;
+	struct ferry_rx *rx = &port->rx;
+	struct ferry_tx *tx = &port->tx;
+	long ret = 0;
 
 	if (mode & ~FERRY_PORT_MODE_PACKET)
 		return -EOPNOTSUPP;
-	if (port->reader != filp && port->writer != filp)
+	if (!reads && !writes)
 		return -EPIPE;
 	if (packets && !(ferry_port_status(port) & FERRY_PORT_STATUS_PACKETS))
 		return -EOPNOTSUPP;
-	if (port->reader == filp) {
-		mutex_lock(&port->rx.mutex);
-		spin_lock_irq(&port->rx.chan->lock);
-		WRITE_ONCE(port->rx.packets, packets);
+	/* Both directions, or none. */
+	if (reads && mutex_lock_interruptible(&rx->mutex))
+		return -ERESTARTSYS;
+	if (writes && mutex_lock_interruptible(&tx->mutex)) {
+		ret = -ERESTARTSYS;
+		goto out_unlock_rx;
+	}
+	if (reads) {
+		spin_lock_irq(&rx->chan->lock);
+		WRITE_ONCE(rx->packets, packets);
 		/* Who reads bytes wants the rest of a packet that was cut, too. */
 		if (!packets)
-			port->rx.skip = false;
-		spin_unlock_irq(&port->rx.chan->lock);
+			rx->skip = false;
+		spin_unlock_irq(&rx->chan->lock);
 		ferry_port_set_idle(port, packets);
-		mutex_unlock(&port->rx.mutex);
 		/* What was no packet may be bytes. */
-		wake_up_all(&port->rx.wait);
+		wake_up_all(&rx->wait);
 	}
-	if (port->writer == filp) {
-		mutex_lock(&port->tx.mutex);
-		WRITE_ONCE(port->tx.packets, packets);
-		WRITE_ONCE(port->tx.need, 1);
-		mutex_unlock(&port->tx.mutex);
+	if (writes) {
+		WRITE_ONCE(tx->packets, packets);
+		WRITE_ONCE(tx->need, 1);
+		mutex_unlock(&tx->mutex);
 	}
-	return 0;
+out_unlock_rx:
+	if (reads)
+		mutex_unlock(&rx->mutex);
+	return ret;
 }
 
 /* FMODE_* of the directions that an argument names, 0: there is none such. */
@@ -145,13 +165,15 @@ static long ferry_stream_control(struct ferry_port *port, struct file *filp, uns
 static long ferry_stream_call(struct ferry_port *port, struct file *filp, unsigned int cmd,
 			      void __user *arg)
 {
+	int bytes;
+
 	switch (cmd) {
 	case FIONREAD:
-		return put_user(port->reader == filp ? ferry_rx_readable(&port->rx) : 0,
-				(int __user *)arg);
+		bytes = READ_ONCE(port->reader) == filp ? ferry_rx_readable(&port->rx) : 0;
+		return bytes < 0 ? bytes : put_user(bytes, (int __user *)arg);
 	case TIOCOUTQ:
-		return put_user(port->writer == filp ? ferry_tx_queued(&port->tx) : 0,
-				(int __user *)arg);
+		bytes = READ_ONCE(port->writer) == filp ? ferry_tx_queued(&port->tx) : 0;
+		return bytes < 0 ? bytes : put_user(bytes, (int __user *)arg);
 	case FERRY_PORT_IOC_INFO:
 		return ferry_stream_info(port, filp, arg);
 	case FERRY_PORT_IOC_MODE:

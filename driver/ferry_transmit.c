@@ -317,19 +317,36 @@ __poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm)
 }
 
 /**
+ * ferry_tx_update() - count what was sent, unless a writer is about to
+ * @tx: direction
+ *
+ * Does not wait for user memory, as a writer may do for long.
+ */
+void ferry_tx_update(struct ferry_tx *tx)
+{
+	if (!mutex_trylock(&tx->mutex))
+		return;
+	if (tx->pool)
+		ferry_tx_reap(tx);
+	mutex_unlock(&tx->mutex);
+}
+
+/**
  * ferry_tx_queued() - TIOCOUTQ
  * @tx: direction
  *
- * Return: bytes that were written, and that the port has not taken yet.
+ * Return: bytes that were written, and that the port has not taken yet, or
+ * -ERESTARTSYS.
  */
-u32 ferry_tx_queued(struct ferry_tx *tx)
+int ferry_tx_queued(struct ferry_tx *tx)
 {
-	u32 queued;
+	int queued;
 
-	mutex_lock(&tx->mutex);
+	if (mutex_lock_interruptible(&tx->mutex))
+		return -ERESTARTSYS;
 	if (tx->pool)
 		ferry_tx_reap(tx);
-	queued = tx->pool ? tx->queued - tx->accepted : 0;
+	queued = tx->queued - tx->accepted;
 	mutex_unlock(&tx->mutex);
 	return queued;
 }
@@ -531,6 +548,7 @@ void ferry_tx_stop(struct ferry_tx *tx)
 	/* The blocks go with it, or later if the device does not let go. */
 	ferry_chan_release(tx->chan);
 	tx->lingering = false;
+	WRITE_ONCE(tx->accepted, tx->queued);
 	tx->pool = NULL;
 	kfree(tx->blocks);
 	tx->blocks = NULL;

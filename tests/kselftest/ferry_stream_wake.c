@@ -4,6 +4,7 @@
  */
 #include "ferry_stream.h"
 
+#include <linux/userfaultfd.h>
 #include <sys/epoll.h>
 
 FIXTURE(wake)
@@ -196,6 +197,91 @@ TEST_F(wake, flush_ends_an_fsync)
 	ASSERT_EQ(0, pthread_join(s.thread, NULL));
 	EXPECT_EQ(-EIO, s.result);
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+}
+
+struct stuck {
+	pthread_t thread;
+	int fd;
+	uint8_t *page;
+	char how;
+	ssize_t result;
+};
+
+static void *stuck(void *data)
+{
+	struct stuck *s = data;
+	sigset_t signals;
+
+	/* They are for who looks. */
+	sigfillset(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	s->result = s->how == 'r' ? do_read(s->fd, s->page, 1) : do_write(s->fd, s->page, 1);
+	return NULL;
+}
+
+/* A page that comes when we give it, and whoever touches it waits. */
+static int late_page(uint8_t **page)
+{
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	size_t size = getpagesize();
+
+	*page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)*page;
+	range.range.len = size;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		return -1;
+	return fd;
+}
+
+static int give_page(int fd, uint8_t *page)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, getpagesize() } };
+
+	return ioctl(fd, UFFDIO_ZEROPAGE, &zero);
+}
+
+/* While the memory of a reader or writer is long in coming. */
+TEST_F(wake, who_looks_is_not_stuck_behind_a_page_fault)
+{
+	struct ferry_port_info info;
+	int n;
+
+	for (const char *how = "rw"; *how; how++) {
+		struct stuck s = { .fd = self->fd, .how = *how };
+		int uffd = late_page(&s.page);
+		int other, err;
+
+		if (uffd < 0)
+			SKIP(return, "this kernel has no userfaultfd, or not for us");
+		ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+		ASSERT_EQ(0, fsync(self->fd));
+		ASSERT_EQ(0, pthread_create(&s.thread, NULL, stuck, &s));
+		ASSERT_EQ(POLLIN, port_ready(uffd, POLLIN, 20000));
+		EXPECT_LE(0, port_get(0, "statistics/tx_bytes"));
+		EXPECT_LE(0, port_get(0, "statistics/rx_bytes"));
+		EXPECT_LE(0, port_get(0, "tx_waiting"));
+		EXPECT_LE(0, port_get(0, "rx_waiting"));
+		/* Who has nothing to do with it, and what is interrupted is. */
+		other = port_open(0, 3);
+		ASSERT_LE(0, other);
+		EXPECT_EQ(0, port_info(other, &info));
+		EXPECT_EQ(0, close(other));
+		arm_signal();
+		err = port_info(self->fd, &info);
+		EXPECT_EQ(-EINTR, err);
+		err = ioctl(self->fd, *how == 'r' ? FIONREAD : TIOCOUTQ, &n);
+		EXPECT_EQ(-1, err);
+		EXPECT_EQ(EINTR, errno);
+		err = port_mode(self->fd, 0);
+		EXPECT_EQ(-EINTR, err);
+		signal(SIGUSR1, SIG_IGN);
+		ASSERT_EQ(0, give_page(uffd, s.page));
+		ASSERT_EQ(0, pthread_join(s.thread, NULL));
+		EXPECT_EQ(1, s.result);
+		close(uffd);
+	}
 }
 
 /* What nobody has read waits in silence, also over a suspend. */
