@@ -34,6 +34,9 @@
 #define FERRY_ENTRIES_MIN	8
 #define FERRY_ENTRIES_MAX	1024
 
+/* Blocks that are taken out of a ring, or posted, in one go, with interrupts off. */
+#define FERRY_BUDGET	64
+
 /* What ends a read in packet mode: the end of a packet, and of the file. */
 #define FERRY_ENDS		(FERRY_CQE_EOP | FERRY_CQE_HUP)
 
@@ -380,7 +383,7 @@ void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_ch
 int ferry_rx_start(struct ferry_rx *rx);
 bool ferry_rx_park(struct ferry_rx *rx);
 void ferry_rx_stop(struct ferry_rx *rx);
-u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget);
+u32 ferry_rx_reap(struct ferry_rx *rx);
 void ferry_rx_refill(struct ferry_rx *rx);
 void ferry_rx_arm(struct ferry_rx *rx);
 void ferry_rx_wake(struct ferry_rx *rx);

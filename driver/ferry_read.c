@@ -40,12 +40,23 @@ bool ferry_rx_is_ready(const struct ferry_rx *rx)
 
 /*
  * Take what has come out of the ring. Whoever reaps for himself and arms for what
- * comes next has taken the interrupt from who sleeps, so he wakes him.
+ * comes next has taken the interrupt from who sleeps, so he wakes him. Interrupts
+ * get their turn, so the lock is dropped; false: the channel was stopped meanwhile.
  */
-static void ferry_rx_collect(struct ferry_rx *rx)
+static bool ferry_rx_collect(struct ferry_rx *rx)
 {
-	if (ferry_rx_reap(rx, ferry_rx_size(rx)) && unlikely(rx->wanted || rx->fasync))
-		ferry_rx_wake(rx);
+	u32 reaped;
+
+	while (rx->chan->live) {
+		reaped = ferry_rx_reap(rx);
+		if (reaped && unlikely(rx->wanted || rx->fasync))
+			ferry_rx_wake(rx);
+		if (likely(reaped != FERRY_BUDGET))
+			return true;
+		spin_unlock_irq(&rx->chan->lock);
+		spin_lock_irq(&rx->chan->lock);
+	}
+	return false;
 }
 
 /* Take what has come. */
@@ -212,8 +223,7 @@ static bool ferry_rx_ask(struct ferry_rx *rx)
 	bool ready = true;
 
 	spin_lock_irq(&rx->chan->lock);
-	if (rx->chan->live) {
-		ferry_rx_collect(rx);
+	if (ferry_rx_collect(rx)) {
 		ferry_rx_refill(rx);
 		rx->wanted = true;
 		ferry_rx_arm(rx);
@@ -289,7 +299,10 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 		/* Who polls edge-triggered is told of what comes from now on. */
 		if (nonblock && !ferry_rx_ask(rx))
 			return -EAGAIN;
-		ret = nonblock ? 0 : ferry_rx_sleep(rx, filp);
+		if (!nonblock)
+			ret = ferry_rx_sleep(rx, filp);
+		else
+			ret = fatal_signal_pending(current) ? -ERESTARTSYS : 0;
 		if (ret)
 			return ret;
 	}
@@ -308,8 +321,7 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 	__poll_t mask = 0;
 
 	spin_lock_irq(&chan->lock);
-	if (chan->live) {
-		ferry_rx_collect(rx);
+	if (ferry_rx_collect(rx)) {
 		ferry_rx_refill(rx);
 		if (arm)
 			rx->wanted = true;

@@ -55,9 +55,7 @@
  * it would never get whole.
  */
 
-/* In one go, in hard interrupt. */
-#define FERRY_REAP_BUDGET	64
-#define FERRY_ALLOC_BUDGET	16
+#define FERRY_ALLOC_BUDGET	16	/* of these, allocated */
 #define FERRY_RETRY		msecs_to_jiffies(20)
 
 static void ferry_rx_put_free(struct ferry_rx *rx, struct ferry_block *block)
@@ -111,13 +109,13 @@ static void ferry_rx_filled(struct ferry_rx *rx, struct ferry_block *block,
 /**
  * ferry_rx_reap() - take filled blocks out of the ring
  * @rx: direction; &ferry_chan.lock is held
- * @budget: at most so many
  *
- * Return: how many.
+ * Return: how many; FERRY_BUDGET: there may be more.
  */
-u32 ferry_rx_reap(struct ferry_rx *rx, u32 budget)
+u32 ferry_rx_reap(struct ferry_rx *rx)
 {
 	struct ferry_ring *ring = &rx->chan->ring;
+	u32 budget = FERRY_BUDGET;
 	u32 done = 0;
 	u32 most, run, i;
 
@@ -189,7 +187,7 @@ static void ferry_rx_trim(struct ferry_rx *rx)
 	struct ferry_block *block;
 
 	while (budget-- && rx->nr_free > size / 4 &&
-	       (rx->nr_free > size / 2 || reserve->curr_nr < reserve->min_nr)) {
+	       (rx->nr_free > size / 2 || READ_ONCE(reserve->curr_nr) < reserve->min_nr)) {
 		block = list_first_entry(&rx->free, struct ferry_block, node);
 		list_del(&block->node);
 		rx->nr_free--;
@@ -210,6 +208,7 @@ void ferry_rx_refill(struct ferry_rx *rx)
 	struct ferry_ring *ring = &chan->ring;
 	u32 size = ferry_rx_size(rx);
 	u32 space = ferry_ring_space(ring);
+	u32 most = min(space, FERRY_BUDGET);
 	u32 budget = FERRY_ALLOC_BUDGET;
 	struct ferry_block *block;
 	u32 n;
@@ -219,7 +218,7 @@ void ferry_rx_refill(struct ferry_rx *rx)
 	if (space < size / 4 || chan->dead || chan->paused || rx->failed)
 		return;
 	rx->hungry = false;
-	for (n = 0; n < space && rx->nr_filled < ferry_rx_limit(rx); n++) {
+	for (n = 0; n < most && rx->nr_filled < ferry_rx_limit(rx); n++) {
 		block = ferry_rx_new(rx, &budget);
 		if (!block)
 			break;
@@ -229,6 +228,8 @@ void ferry_rx_refill(struct ferry_rx *rx)
 		trace_ferry_submit(chan, ring->tail, n);
 		ferry_ring_publish(ring, n);
 	}
+	if (n == most && n < space)
+		mod_delayed_work(system_bh_wq, &rx->work, 0);
 	if (ring->head != ring->tail) {
 		rx->starving = false;
 	} else if (rx->hungry && !rx->starving) {
@@ -288,8 +289,8 @@ static u32 ferry_rx_service(struct ferry_rx *rx)
 {
 	u32 reaped;
 
-	reaped = ferry_rx_reap(rx, FERRY_REAP_BUDGET);
-	if (reaped == FERRY_REAP_BUDGET)
+	reaped = ferry_rx_reap(rx);
+	if (reaped == FERRY_BUDGET)
 		mod_delayed_work(system_bh_wq, &rx->work, 0);
 	ferry_rx_refill(rx);
 	ferry_rx_wake(rx);
@@ -510,7 +511,10 @@ bool ferry_rx_park(struct ferry_rx *rx)
 	/* Stopped, not reset: that would lose what the running RECV has taken. */
 	left = !ferry_chan_park(chan);
 	spin_lock_irq(&chan->lock);
-	ferry_rx_reap(rx, ferry_rx_size(rx));
+	while (ferry_rx_reap(rx) == FERRY_BUDGET) {
+		spin_unlock_irq(&chan->lock);
+		spin_lock_irq(&chan->lock);
+	}
 	/* No interrupt will come for what was completed by hand. */
 	list_del_init(&rx->waiter.node);
 	rx->wanted = false;
