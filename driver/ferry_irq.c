@@ -58,6 +58,15 @@ static void ferry_chan_arm_least(struct ferry_chan *chan)
 	writel(least, chan->regs + FERRY_CHAN_CQ_ARM);
 }
 
+/* Put a waiter on, or give one that is on another target. */
+static void ferry_chan_expect(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target)
+{
+	waiter->target = target;
+	if (list_empty(&waiter->node))
+		list_add_tail(&waiter->node, &chan->waiters);
+	ferry_chan_arm_least(chan);
+}
+
 /* Take off and notify the waiters that got what they want; all, on a dead channel. */
 static void ferry_chan_wake(struct ferry_chan *chan)
 {
@@ -132,10 +141,7 @@ int ferry_chan_arm(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 tar
 	spin_lock_irqsave(&chan->lock, flags);
 	ret = ferry_chan_look(chan, target, owner);
 	if (!ret) {
-		waiter->target = target;
-		if (list_empty(&waiter->node))
-			list_add_tail(&waiter->node, &chan->waiters);
-		ferry_chan_arm_least(chan);
+		ferry_chan_expect(chan, waiter, target);
 		ret = ferry_chan_look(chan, target, owner);
 	}
 	spin_unlock_irqrestore(&chan->lock, flags);
@@ -159,10 +165,7 @@ bool ferry_chan_arm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter,
 
 	if (!chan->live || chan->dead)
 		return false;
-	waiter->target = target;
-	if (list_empty(&waiter->node))
-		list_add_tail(&waiter->node, &chan->waiters);
-	ferry_chan_arm_least(chan);
+	ferry_chan_expect(chan, waiter, target);
 	return true;
 }
 
@@ -203,10 +206,7 @@ void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, c
 		next = readl(chan->regs + FERRY_CHAN_HEAD) + 1;
 		/* Who else sleeps on this waiter is told of what the new target skips. */
 		ferry_chan_wake(chan);
-		waiter->target = next;
-		if (list_empty(&waiter->node))
-			list_add_tail(&waiter->node, &chan->waiters);
-		ferry_chan_arm_least(chan);
+		ferry_chan_expect(chan, waiter, next);
 	}
 	spin_unlock_irqrestore(&chan->lock, flags);
 }
