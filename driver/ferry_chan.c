@@ -538,8 +538,10 @@ int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32
 	WRITE_ONCE(chan->coalesce, FIELD_PREP(FERRY_CHAN_COALESCE_COUNT, n) |
 				   FIELD_PREP(FERRY_CHAN_COALESCE_TIME_US, us));
 	/* A dead channel may have no power, and needs none. */
-	if (chan->live && !READ_ONCE(chan->dead))
+	spin_lock_irq(&chan->lock);
+	if (chan->live && !chan->dead)
 		writel(chan->coalesce, chan->regs + FERRY_CHAN_COALESCE);
+	spin_unlock_irq(&chan->lock);
 	err = 0;
 out_unlock:
 	mutex_unlock(&chan->cmd_lock);

@@ -129,6 +129,10 @@ static int ferry_port_open_rx(struct ferry_port *port)
 	if (!port->rx.pool)
 		ferry_port_forget_hangup(port);
 	port->rx.packets = false;
+	/* As in the mode of bytes: what is left of a packet that was cut is no less. */
+	spin_lock_irq(&port->rx.chan->lock);
+	port->rx.skip = false;
+	spin_unlock_irq(&port->rx.chan->lock);
 	ferry_port_set_idle(port, false);
 	return ferry_rx_start(&port->rx);
 }
@@ -337,8 +341,8 @@ int ferry_ports_init(struct ferry_dev *fdev)
 	u64 pair;
 	int err;
 
-	if (fdev->caps.ports && !fdev->caps.bypass) {
-		dev_warn(parent, "the ports of a device without BYPASS are of no use\n");
+	if (fdev->caps.ports && (!fdev->caps.bypass || fdev->caps.max_len < FERRY_BLOCK_MIN)) {
+		dev_warn(parent, "ports are of no use without BYPASS, or with entries so short\n");
 		fdev->caps.ports = 0;
 	}
 	fdev->ports = devm_kcalloc(parent, fdev->caps.ports, sizeof(*fdev->ports), GFP_KERNEL);
