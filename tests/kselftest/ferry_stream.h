@@ -9,6 +9,7 @@
 #include "ferry_utils.h"
 
 #include <asm/ioctls.h>
+#include <ctype.h>
 #include <sys/uio.h>
 
 static inline const char *port_node(unsigned int nr)
@@ -142,6 +143,35 @@ static inline long long port_get(unsigned int nr, const char *name)
 	int ret = read_file(port_attr(nr, name), text, sizeof(text));
 
 	return ret ? ret : atoll(text);
+}
+
+/* A thread that has told its @tid does something: wait until it sleeps in system call @nr. */
+static inline bool asleep(const pid_t *tid, long nr)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	char path[64], text[256];
+
+	do {
+		struct timespec some = { 0, NSEC_PER_MSEC };
+
+		nanosleep(&some, NULL);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall",
+			 __atomic_load_n(tid, __ATOMIC_ACQUIRE));
+		/* "running", or the number of the call in which it is blocked. */
+		if (!read_file(path, text, sizeof(text)) && isdigit(text[0]) && atol(text) == nr)
+			return true;
+	} while (now_ns() < end);
+	return false;
+}
+
+/* Wait until a thread has ended, which it should have by now. */
+static inline int ended(pthread_t thread)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 30;
+	return -pthread_timedjoin_np(thread, NULL, &end);
 }
 
 /* Half a MiB or so is under way between two ends; this is more. */

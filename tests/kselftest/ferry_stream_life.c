@@ -187,6 +187,7 @@ struct caller {
 	pthread_t thread;
 	int fd;
 	char how;
+	pid_t tid;
 	ssize_t result;
 };
 
@@ -195,6 +196,7 @@ static void *call(void *data)
 	struct caller *c = data;
 	static uint8_t buf[65536];
 
+	__atomic_store_n(&c->tid, gettid(), __ATOMIC_RELEASE);
 	switch (c->how) {
 	case 'r':
 		c->result = do_read(c->fd, buf, 1);
@@ -214,6 +216,17 @@ static void *call(void *data)
 	return NULL;
 }
 
+/* Start a call, and wait until it sleeps. */
+static bool call_sleeps(struct caller *c)
+{
+	static const long nr[] = {
+		['r'] = SYS_read, ['w'] = SYS_write, ['f'] = SYS_fsync, ['p'] = SYS_ppoll,
+	};
+
+	c->tid = 0;
+	return !pthread_create(&c->thread, NULL, call, c) && asleep(&c->tid, nr[(int)c->how]);
+}
+
 static void fill(int fd, void *buf)
 {
 	set_nonblock(fd, true);
@@ -226,14 +239,14 @@ TEST_F(life, half_close_wakes_who_sleeps)
 {
 	struct caller r = { .fd = self->fd, .how = 'r' }, w = { .fd = self->fd, .how = 'w' };
 
-	ASSERT_EQ(0, pthread_create(&r.thread, NULL, call, &r));
+	ASSERT_TRUE(call_sleeps(&r));
 	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_RX));
-	ASSERT_EQ(0, pthread_join(r.thread, NULL));
+	ASSERT_EQ(0, ended(r.thread));
 	EXPECT_EQ(0, r.result);
 	fill(self->fd, self->out);
-	ASSERT_EQ(0, pthread_create(&w.thread, NULL, call, &w));
+	ASSERT_TRUE(call_sleeps(&w));
 	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_TX));
-	ASSERT_EQ(0, pthread_join(w.thread, NULL));
+	ASSERT_EQ(0, ended(w.thread));
 	EXPECT_EQ(-EPIPE, w.result);
 }
 
@@ -252,7 +265,7 @@ TEST_F(life, signals_interrupt_what_waits)
 			fill(self->fd, self->out);
 		c.how = *how;
 		ASSERT_EQ(0, pthread_create(&c.thread, NULL, signalled, &c));
-		ASSERT_EQ(0, pthread_join(c.thread, NULL));
+		ASSERT_EQ(0, ended(c.thread)) TH_LOG("call %c", *how);
 		EXPECT_EQ(-EINTR, c.result) TH_LOG("call %c", *how);
 	}
 }
@@ -268,15 +281,13 @@ TEST_F(life, restarted_read_gets_its_data)
 	struct caller c = { .fd = self->fd, .how = 'r' };
 
 	ASSERT_EQ(0, sigaction(SIGUSR2, &sa, NULL));
-	ASSERT_EQ(0, pthread_create(&c.thread, NULL, call, &c));
+	ASSERT_TRUE(call_sleeps(&c));
 	for (int i = 0; i < 20; i++) {
-		struct timespec some = { 0, NSEC_PER_MSEC };
-
 		ASSERT_EQ(0, pthread_kill(c.thread, SIGUSR2));
-		nanosleep(&some, NULL);
+		ASSERT_TRUE(asleep(&c.tid, SYS_read)) TH_LOG("signal %d", i);
 	}
 	ASSERT_EQ(1, do_write(self->fd, self->out, 1));
-	ASSERT_EQ(0, pthread_join(c.thread, NULL));
+	ASSERT_EQ(0, ended(c.thread));
 	EXPECT_EQ(1, c.result);
 }
 
@@ -363,7 +374,7 @@ TEST_F(life, killed_at_any_point_leaves_a_port_that_works)
 
 TEST_F(life, unbind_ends_every_call)
 {
-	struct caller c[] = { { .how = 'r' }, { .how = 'p' }, { .how = 'w' } };
+	struct caller c[] = { { .how = 'r' }, { .how = 'p' }, { .how = 'w' }, { .how = 'f' } };
 	int other = port_fresh(1, 0);
 	struct ferry_port_info info;
 	int n;
@@ -372,16 +383,18 @@ TEST_F(life, unbind_ends_every_call)
 		SKIP(return, "needs root to unbind a driver");
 	ASSERT_LE(0, other);
 	fill(other, self->out);
-	for (int i = 0; i < 3; i++) {
-		c[i].fd = c[i].how == 'w' ? other : self->fd;
-		ASSERT_EQ(0, pthread_create(&c[i].thread, NULL, call, &c[i]));
+	for (int i = 0; i < 4; i++) {
+		c[i].fd = strchr("wf", c[i].how) ? other : self->fd;
+		ASSERT_TRUE(call_sleeps(&c[i])) TH_LOG("call %c", c[i].how);
 	}
 	ASSERT_EQ(0, unbind_device());
-	for (int i = 0; i < 3; i++)
-		ASSERT_EQ(0, pthread_join(c[i].thread, NULL));
+	for (int i = 0; i < 4; i++) {
+		ASSERT_EQ(0, ended(c[i].thread)) TH_LOG("call %c", c[i].how);
+	}
 	EXPECT_EQ(-ENODEV, c[0].result);
 	EXPECT_EQ(POLLHUP, c[1].result & POLLHUP);
 	EXPECT_EQ(-ENODEV, c[2].result);
+	EXPECT_EQ(-ENODEV, c[3].result);
 
 	EXPECT_EQ(-ENODEV, do_read(self->fd, self->in, 1));
 	EXPECT_EQ(-ENODEV, do_write(self->fd, self->out, 1));

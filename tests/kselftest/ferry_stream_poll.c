@@ -57,6 +57,7 @@ struct poller {
 	pthread_t thread;
 	int fd;
 	short events;
+	pid_t tid;
 	int result;
 };
 
@@ -64,8 +65,16 @@ static void *poller(void *data)
 {
 	struct poller *p = data;
 
+	__atomic_store_n(&p->tid, gettid(), __ATOMIC_RELEASE);
 	p->result = port_ready(p->fd, p->events, -1);
 	return NULL;
+}
+
+/* Start a poller, and wait until it sleeps. */
+static bool poller_sleeps(struct poller *p)
+{
+	p->tid = 0;
+	return !pthread_create(&p->thread, NULL, poller, p) && asleep(&p->tid, SYS_ppoll);
 }
 
 TEST_F(events, sleeping_pollers_are_woken)
@@ -78,22 +87,22 @@ TEST_F(events, sleeping_pollers_are_woken)
 	ssize_t n;
 
 	for (int i = 0; i < 3; i++)
-		ASSERT_EQ(0, pthread_create(&p[i].thread, NULL, poller, &p[i]));
+		ASSERT_TRUE(poller_sleeps(&p[i]));
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
 	for (int i = 0; i < 3; i++) {
-		ASSERT_EQ(0, pthread_join(p[i].thread, NULL));
+		ASSERT_EQ(0, ended(p[i].thread));
 		EXPECT_EQ(POLLIN, p[i].result);
 	}
 	fill(self->fd, self->buf);
 	p[0].events = POLLOUT;
-	ASSERT_EQ(0, pthread_create(&p[0].thread, NULL, poller, &p[0]));
+	ASSERT_TRUE(poller_sleeps(&p[0]));
 	do {
 		n = do_read(self->fd, sink, MiB);
 		if (n == -EAGAIN)
 			n = port_ready(self->fd, POLLIN | POLLOUT, 10000);
 		ASSERT_LT(0, n);
 	} while (!(port_ready(self->fd, POLLOUT, 0) & POLLOUT));
-	ASSERT_EQ(0, pthread_join(p[0].thread, NULL));
+	ASSERT_EQ(0, ended(p[0].thread));
 	EXPECT_EQ(POLLOUT, p[0].result);
 	free(sink);
 }
@@ -250,9 +259,9 @@ TEST_F(events, shutdown_is_an_event)
 {
 	struct poller p = { .fd = self->fd, .events = POLLIN | POLLRDHUP };
 
-	ASSERT_EQ(0, pthread_create(&p.thread, NULL, poller, &p));
+	ASSERT_TRUE(poller_sleeps(&p));
 	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_SHUTDOWN, FERRY_PORT_RX));
-	ASSERT_EQ(0, pthread_join(p.thread, NULL));
+	ASSERT_EQ(0, ended(p.thread));
 	EXPECT_EQ(POLLIN | POLLRDHUP, p.result);
 	EXPECT_EQ(POLLOUT, port_ready(self->fd, POLLOUT, 0));
 }

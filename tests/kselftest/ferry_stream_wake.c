@@ -67,26 +67,12 @@ static void *sleeper(void *data)
 /* Start a thread, and wait until it sleeps in its call. */
 static bool sleeper_start(struct sleeper *s)
 {
-	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
-	char path[64], text[256], *state;
-	int asleep = 0;
+	static const long nr[] = {
+		['r'] = SYS_read, ['w'] = SYS_write, ['f'] = SYS_fsync, ['o'] = SYS_ppoll,
+	};
 
 	s->tid = 0;
-	if (pthread_create(&s->thread, NULL, sleeper, s))
-		return false;
-	while (asleep < 20 && now_ns() < end) {
-		struct timespec some = { 0, NSEC_PER_MSEC };
-
-		nanosleep(&some, NULL);
-		if (!__atomic_load_n(&s->tid, __ATOMIC_ACQUIRE))
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", s->tid);
-		if (read_file(path, text, sizeof(text)))
-			return false;
-		state = strrchr(text, ')');
-		asleep = state && state[2] == 'S' ? asleep + 1 : 0;
-	}
-	return asleep == 20;
+	return !pthread_create(&s->thread, NULL, sleeper, s) && asleep(&s->tid, nr[(int)s->how]);
 }
 
 static void fill(int fd, void *buf)
@@ -154,7 +140,7 @@ TEST_F(wake, who_reads_a_part_leaves_the_rest_to_who_sleeps)
 		n = n < 0 ? -errno : n;
 	}
 	ASSERT_EQ(1, n);
-	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	ASSERT_EQ(0, ended(s.thread));
 	EXPECT_EQ(1, s.result);
 	self->fd = usual_interrupts(self->fd);
 	EXPECT_LE(0, self->fd);
@@ -167,7 +153,7 @@ TEST_F(wake, flush_wakes_a_reader)
 	ASSERT_TRUE(sleeper_start(&s));
 	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX));
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
-	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	ASSERT_EQ(0, ended(s.thread));
 	EXPECT_EQ(1, s.result);
 }
 
@@ -181,7 +167,7 @@ TEST_F(wake, flush_wakes_who_waits_for_room)
 		ASSERT_TRUE(sleeper_start(&s)) TH_LOG("call %c", *how);
 		ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH,
 					  FERRY_PORT_RX | FERRY_PORT_TX));
-		ASSERT_EQ(0, pthread_join(s.thread, NULL));
+		ASSERT_EQ(0, ended(s.thread));
 		EXPECT_EQ(*how == 'w' ? 65536 : POLLOUT, s.result) TH_LOG("call %c", *how);
 	}
 }
@@ -194,7 +180,7 @@ TEST_F(wake, flush_ends_an_fsync)
 	fill(self->fd, self->buf);
 	ASSERT_TRUE(sleeper_start(&s));
 	ASSERT_EQ(0, port_control(self->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_TX));
-	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	ASSERT_EQ(0, ended(s.thread));
 	EXPECT_EQ(-EIO, s.result);
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
 }
