@@ -123,31 +123,145 @@ TEST_F(sysfs, bytes_and_packets_are_counted)
 	EXPECT_EQ(rx + 25000, port_get(0, "statistics/rx_bytes"));
 }
 
-/* Pinned, an interrupt comes behind so many, or the time: 64 blocks, few interrupts. */
+/* What the device holds of how port 0 coalesces: time and count; or -errno. */
+static long long coalesce_register(void)
+{
+	char path[PATH_MAX], text[4096], *at;
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/ferry/%s/channel%lld/regs",
+		 strrchr(device_class, '/') + 1, port_get(0, "rx_channel"));
+	ret = read_file(path, text, sizeof(text));
+	if (ret)
+		return ret;
+	at = strstr(text, "CHAN_COALESCE = ");
+	return at ? strtoll(at + strlen("CHAN_COALESCE = "), NULL, 0) : -ENOENT;
+}
+
+TEST_F(sysfs, pinned_coalescing_is_the_devices)
+{
+	static const struct {
+		unsigned int adaptive, count, usecs;
+		long long reg;
+	} cases[] = {
+		{ 0, 16, 20000, 20000 << 16 | 16 }, { 0, 1, 0, 1 }, { 0, 1, 7, 7 << 16 | 1 },
+		{ 0, 65535, 65535, 0xffffffff }, { 1, 65535, 65535, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int fd;
+
+		ASSERT_EQ(0, port_set(0, "coalesce_count", 1));
+		ASSERT_EQ(0, port_set(0, "coalesce_usecs", cases[i].usecs));
+		ASSERT_EQ(0, port_set(0, "coalesce_count", cases[i].count));
+		ASSERT_EQ(0, port_set(0, "coalesce_adaptive", cases[i].adaptive));
+		fd = port_fresh(0, 0);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(cases[i].reg, coalesce_register()) TH_LOG("case %zu", i);
+		close(fd);
+	}
+}
+
+/* A reader of rounds of so many bytes, who sleeps for each. */
+struct rounds {
+	pthread_t thread;
+	int fd;
+	int count;
+	size_t len;
+	pid_t tid;
+	int done;
+	uint8_t buf[16];
+	ssize_t result;
+};
+
+static void *read_rounds(void *data)
+{
+	struct rounds *r = data;
+
+	__atomic_store_n(&r->tid, gettid(), __ATOMIC_RELEASE);
+	for (int i = 0; i < r->count; i++) {
+		r->result = read_all(r->fd, r->buf, r->len);
+		if (r->result != r->len)
+			break;
+		__atomic_store_n(&r->done, i + 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Wait until the reader sleeps in a round that nothing was written for. */
+static bool round_begins(struct rounds *r, int i)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+
+	while (__atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != i && now_ns() < end)
+		sched_yield();
+	return now_ns() < end && asleep(&r->tid, SYS_read);
+}
+
+/* Blocks that port 0 has received, modulo 2^32. */
+static uint32_t rx_head(void)
+{
+	static char path[PATH_MAX];
+	char text[16];
+
+	if (!*path)
+		snprintf(path, sizeof(path), "%s/channel%lld/head", device_class,
+			 port_get(0, "rx_channel"));
+	return read_file(path, text, sizeof(text)) ? 0 : strtoul(text, NULL, 10);
+}
+
+/* A block of a byte, the one with number @index. True when the port has received it. */
+static bool write_block(int fd, uint32_t index)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	uint32_t head;
+
+	if (do_write(fd, "", 1) != 1)
+		return false;
+	do {
+		head = rx_head();
+	} while (head == index && now_ns() < end);
+	return head == index + 1;
+}
+
+/* Interrupts that 16 rounds of @len blocks cost a reader who sleeps before each. */
+static long long count_irqs(struct __test_metadata *_metadata, size_t len)
+{
+	int fd = port_fresh(0, 0);
+	static struct rounds r;
+	uint32_t head = rx_head();
+	long long irqs;
+
+	ASSERT_LE(0, fd);
+	r = (struct rounds){ .fd = fd, .count = 16, .len = len };
+	irqs = port_get(0, "statistics/rx_interrupts");
+	ASSERT_EQ(0, pthread_create(&r.thread, NULL, read_rounds, &r));
+	for (int i = 0; i < r.count; i++) {
+		ASSERT_TRUE(round_begins(&r, i)) TH_LOG("round %d", i);
+		for (size_t n = 0; n < len; n++)
+			ASSERT_TRUE(write_block(fd, head++));
+	}
+	ASSERT_EQ(0, ended(r.thread));
+	EXPECT_EQ(len, r.result);
+	irqs = port_get(0, "statistics/rx_interrupts") - irqs;
+	close(fd);
+	return irqs;
+}
+
 TEST_F(sysfs, pinned_coalescing_holds_interrupts_back)
 {
-	struct mover w = { .seed = 5, .total = 2 * MiB, .chunk = 4096 };
-	struct mover r = { .seed = 6, .total = 2 * MiB, .chunk = 4096 };
-	long long irqs, bytes;
-	int fd;
+	long long irqs, start, most;
 
 	ASSERT_EQ(0, port_set(0, "coalesce_adaptive", 0));
-	ASSERT_EQ(0, port_set(0, "coalesce_usecs", 20000));
+	EXPECT_EQ(16, count_irqs(_metadata, 1));
+	/* Now there is one for 16 blocks, and one where they take longer than that. */
+	ASSERT_EQ(0, port_set(0, "coalesce_usecs", 65535));
 	ASSERT_EQ(0, port_set(0, "coalesce_count", 16));
-	fd = port_fresh(0, 0);
-	ASSERT_LE(0, fd);
-	irqs = port_get(0, "statistics/rx_interrupts");
-	bytes = port_get(0, "statistics/rx_bytes");
-	w.fd = r.fd = fd;
-	ASSERT_EQ(0, pthread_create(&w.thread, NULL, mover_write, &w));
-	ASSERT_EQ(0, pthread_create(&r.thread, NULL, mover_read, &r));
-	ASSERT_EQ(0, pthread_join(w.thread, NULL));
-	ASSERT_EQ(0, pthread_join(r.thread, NULL));
-	EXPECT_EQ(w.crc, r.crc);
-	EXPECT_EQ(bytes + 2 * MiB, port_get(0, "statistics/rx_bytes"));
-	/* About a thousand blocks; one in 8 is the least that is asked for. */
-	EXPECT_GE(1024 / 8, port_get(0, "statistics/rx_interrupts") - irqs);
-	close(fd);
+	start = now_ns();
+	irqs = count_irqs(_metadata, 16);
+	most = 16 + (now_ns() - start) / (65535 * 1000);
+	TH_LOG("%lld interrupts for 256 blocks, at most %lld", irqs, most);
+	EXPECT_LE(irqs, most);
 }
 
 TEST_F(sysfs, channels_of_ports_are_not_users)
