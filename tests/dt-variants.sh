@@ -28,6 +28,7 @@ describe() {
 		assertions=("$node interrupts 0 70 4" "$node interrupt-names line0")
 		;;
 	noncoherent)
+		device=ports=1
 		# QEMU says that it is coherent, and Linux believes whichever it sees first.
 		edits=("overlay noncoherent.dtso" "delete $node dma-coherent")
 		assertions=("$node dma-noncoherent ")
@@ -35,6 +36,7 @@ describe() {
 		expect=noncoherent
 		;;
 	reserved-pool)
+		device=ports=1
 		edits=("overlay reserved-pool.dtso")
 		assertions=("/reserved-memory/dma-pool@70000000 reg 0 70000000 0 2000000")
 		expect=pool
@@ -56,11 +58,12 @@ describe() {
 		;;
 	dma-32bit)
 		# Most of the memory is where the device does not reach.
-		device=addr-width=32 memory=5G
+		device=addr-width=32,ports=1 memory=5G
 		assertions=("/memory@40000000 reg 0 40000000 1 40000000")
 		expect=dma-32bit
 		;;
 	swiotlb-force)
+		device=ports=1
 		append=swiotlb=force
 		expect=swiotlb
 		;;
