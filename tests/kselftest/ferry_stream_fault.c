@@ -37,12 +37,12 @@ static int open_again(void)
 
 	do {
 		fd = port_open(0, O_RDWR);
-		if (fd == -EBUSY) {
+		if (fd == -EIO) {
 			struct timespec some = { 0, 100 * NSEC_PER_MSEC };
 
 			nanosleep(&some, NULL);
 		}
-	} while (fd == -EBUSY && now_ns() < end);
+	} while (fd == -EIO && now_ns() < end);
 	return fd;
 }
 

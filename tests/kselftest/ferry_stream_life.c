@@ -34,6 +34,9 @@ FIXTURE_TEARDOWN(life)
 	free(self->in);
 	if (geteuid() == 0 && find_device())
 		rebind_device();
+	/* What was left in the ports is not the next test's to find. */
+	for (int nr = 0; nr < 2; nr++)
+		close(port_fresh(nr, 0));
 }
 
 TEST_F(life, direction_is_one_files_at_a_time)
@@ -252,6 +255,11 @@ TEST_F(life, half_close_wakes_who_sleeps)
 
 static void *signalled(void *data)
 {
+	sigset_t usr1;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
 	arm_signal();
 	return call(data);
 }
@@ -259,7 +267,12 @@ static void *signalled(void *data)
 TEST_F(life, signals_interrupt_what_waits)
 {
 	struct caller c = { .fd = self->fd };
+	sigset_t usr1;
 
+	/* It is to find those threads, and not this one. */
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	ASSERT_EQ(0, pthread_sigmask(SIG_BLOCK, &usr1, NULL));
 	for (const char *how = "rwf"; *how; how++) {
 		if (*how == 'w')
 			fill(self->fd, self->out);

@@ -17,6 +17,9 @@ FIXTURE_SETUP(sysfs)
 		SKIP(return, "%s", why);
 	if (geteuid())
 		SKIP(return, "needs root to change settings");
+	/* Settings are for a port in which nothing is left. */
+	for (int nr = 0; nr < 2; nr++)
+		ASSERT_EQ(0, close(port_fresh(nr, 0)));
 }
 
 FIXTURE_TEARDOWN(sysfs)
