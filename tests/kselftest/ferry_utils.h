@@ -73,16 +73,26 @@ static inline bool all_bytes(const void *buf, size_t len, uint8_t value)
 	return !len || (p[0] == value && !memcmp(p, p + 1, len - 1));
 }
 
+static uint32_t crc32c_of_byte[256];
+
+static __attribute__((constructor)) void crc32c_init(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t crc = i;
+
+		for (int k = 0; k < 8; k++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+		crc32c_of_byte[i] = crc;
+	}
+}
+
 static inline uint32_t crc32c(uint32_t crc, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
 
 	crc = ~crc;
-	while (len--) {
-		crc ^= *p++;
-		for (int k = 0; k < 8; k++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
-	}
+	while (len--)
+		crc = crc >> 8 ^ crc32c_of_byte[(crc ^ *p++) & 0xff];
 	return ~crc;
 }
 
