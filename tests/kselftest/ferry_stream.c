@@ -190,21 +190,21 @@ TEST_F(stream, random_chunks_arrive_whole_and_in_order)
 	move(_metadata, self->fd, self->fd, 1, 1, 4 * KiB);
 }
 
+/* The extremes of both, and the usual; nothing is left in the port behind any of them. */
 TEST_F(stream, settings_of_every_size_carry_the_same)
 {
-	static const unsigned int sizes[] = { 256, 4096, 32768 };
-	static const unsigned int entries[] = { 8, 64, 1024 };
+	static const unsigned int settings[][2] = {
+		{ 256, 8 }, { 256, 1024 }, { 4096, 64 }, { 32768, 8 }, { 32768, 1024 },
+	};
 
 	close(self->fd);
-	for (int i = 0; i < 3; i++) {
-		for (int k = 0; k < 3; k++) {
-			ASSERT_EQ(0, port_set(0, "buffer_size", sizes[i]));
-			ASSERT_EQ(0, port_set(0, "entries", entries[k]));
-			self->fd = port_fresh(0, 0);
-			ASSERT_LE(0, self->fd);
-			move(_metadata, self->fd, self->fd, 20000, 30000, 512 * KiB);
-			ASSERT_EQ(0, close(self->fd));
-		}
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		ASSERT_EQ(0, port_set(0, "buffer_size", settings[i][0]));
+		ASSERT_EQ(0, port_set(0, "entries", settings[i][1]));
+		self->fd = port_open(0, O_RDWR);
+		ASSERT_LE(0, self->fd);
+		move(_metadata, self->fd, self->fd, 20000, 30000, 512 * KiB);
+		ASSERT_EQ(0, close(self->fd));
 	}
 	ASSERT_EQ(0, port_set(0, "buffer_size", 4096));
 	ASSERT_EQ(0, port_set(0, "entries", 64));
