@@ -92,6 +92,13 @@ timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
 # shellcheck disable=SC2034
 port_tests=(/selftests/ferry_{stream{,_poll,_packet,_wake,_life,_power,_memory,_sysfs},tools_stream})
 
+# Of these, the ones to which it matters how the device works.
+# shellcheck disable=SC2034
+port_timing_tests=()
+for test in "${port_tests[@]}"; do
+	case $test in *_memory | *_sysfs | *tools*) ;; *) port_timing_tests+=("$test") ;; esac
+done
+
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {
 	"$top/scripts/host-deps"
