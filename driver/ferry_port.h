@@ -344,7 +344,7 @@ static inline u32 ferry_rx_size(const struct ferry_rx *rx)
 }
 
 /**
- * ferry_rx_limit() - filled blocks that are replaced while they wait
+ * ferry_rx_limit() - blocks that may be filled and not read, or posted
  * @rx: direction, started
  *
  * Return: how many.

@@ -42,9 +42,11 @@
  * start and never taken away, so a reader that reads needs no memory at all, and
  * the stream always goes on.
  *
- * When twice as many blocks are filled as the ring has slots, none is replaced.
- * The ring runs empty, and the device holds the sender off: that is the
- * back-pressure.
+ * There are at most twice as many blocks filled or posted as the ring has slots.
+ * Then none is replaced, the ring runs empty, and the device holds the sender off:
+ * that is the back-pressure. A reader that is slower than the sender gives some
+ * back at a time and posts as many: no interrupt, no memory, and the device has
+ * as much to do as the reader.
  *
  * When the reader closes, the channel is stopped, and a RECV that runs completes
  * with what it has. If something was not read the direction is *parked* with it,
@@ -211,14 +213,15 @@ void ferry_rx_refill(struct ferry_rx *rx)
 	u32 most = min(space, FERRY_BUDGET);
 	u32 budget = FERRY_ALLOC_BUDGET;
 	struct ferry_block *block;
-	u32 n;
+	u32 used, n;
 
 	lockdep_assert_held(&chan->lock);
 
 	if (space < size / 4 || chan->dead || chan->paused || rx->failed)
 		return;
 	rx->hungry = false;
-	for (n = 0; n < most && rx->nr_filled < ferry_rx_limit(rx); n++) {
+	used = rx->nr_filled + size - space;
+	for (n = 0; n < most && used + n < ferry_rx_limit(rx); n++) {
 		block = ferry_rx_new(rx, &budget);
 		if (!block)
 			break;
