@@ -201,44 +201,50 @@ void ferry_port_hup(FerryPort *p)
     ferry_port_kick(p);
 }
 
+/* When a RECV that has found nothing more has waited long enough */
+static int64_t ferry_port_idle_end(FerryPort *p)
+{
+    uint32_t idle = qatomic_read(&p->idle);
+
+    if (idle & FERRY_PORT_IDLE_NEVER) {
+        return FERRY_STUCK;
+    }
+    return p->last_ns +
+           ferry_get(idle, FERRY_PORT_IDLE_TIME_US) * (int64_t)SCALE_US;
+}
+
 /*
  * Whether a RECV that has found nothing more has waited long enough. If not it
  * is looked at again when it has, or when PORT_IDLE changes.
  */
 bool ferry_port_idle(FerryPort *p)
 {
-    uint32_t idle = qatomic_read(&p->idle);
-    int64_t time = ferry_get(idle, FERRY_PORT_IDLE_TIME_US) * (int64_t)SCALE_US;
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    int64_t end;
 
     if (p->rx_moved) {
         p->rx_moved = false;
         p->last_ns = now;
     }
-    if (idle & FERRY_PORT_IDLE_NEVER) {
-        return false;
+    end = ferry_port_idle_end(p);
+    if (now < end && end != FERRY_STUCK) {
+        /* If it is set for an earlier time, it is looked at again then. */
+        timer_mod_anticipate_ns(p->idle_timer, end);
     }
-    if (now - p->last_ns >= time) {
-        return true;
-    }
-    /* If it is set for an earlier time, it is looked at again then. */
-    timer_mod_anticipate_ns(p->idle_timer, p->last_ns + time);
-    return false;
+    return now >= end;
 }
 
 static bool ferry_port_rx_ready(FerryChannel *c)
 {
     FerryPort *p = c->port;
-    uint32_t idle = qatomic_read(&p->idle);
     uint32_t least = p->packets && !p->rx_left ? FERRY_FRAME_SIZE : 1;
 
     if (qatomic_read(&p->rx_hup) || qatomic_read(&p->idle_changed) ||
         ferry_fifo_used(&p->rx) >= least) {
         return true;
     }
-    return c->op.done && !(idle & FERRY_PORT_IDLE_NEVER) &&
-           qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - p->last_ns >=
-           ferry_get(idle, FERRY_PORT_IDLE_TIME_US) * (int64_t)SCALE_US;
+    return c->op.done &&
+           qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) >= ferry_port_idle_end(p);
 }
 
 /* Whether an entry that waits for its port can go on */
