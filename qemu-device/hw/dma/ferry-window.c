@@ -62,20 +62,17 @@ static bool ferry_row_well_formed(FerryState *s, const FerryRow *row,
 }
 
 /*
- * The row of an address, from the cache or from the table. @reached is what
- * has been come to of the operand when its row was dropped in between.
+ * Not inline: it has an array, which is zeroed and guarded by the compiler, and
+ * a row is looked for four times for a copy.
  */
-static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
-                                      uint64_t reached, FerryFailure *why)
+static const FerryRow *__attribute__((noinline))
+ferry_row_load(FerryChannel *c, FerryRow *row, uint64_t addr, uint64_t reached,
+               FerryFailure *why)
 {
     FerryState *s = c->ferry;
     uint32_t window = addr >> FERRY_ADDR_WINDOW_SHIFT;
-    FerryRow *row = &c->row[window % FERRY_ROWS];
     uint8_t raw[FERRY_ROW_SIZE];
 
-    if (row->valid && row->window == window) {
-        return row;
-    }
     if (window >= c->wt_count) {
         ferry_fail(why, FERRY_ERR_BAD_WINDOW, addr);
         return NULL;
@@ -103,6 +100,22 @@ static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
     }
     row->valid = true;
     return row;
+}
+
+/*
+ * The row of an address, from the cache or from the table. @reached is what
+ * has been come to of the operand when its row was dropped in between.
+ */
+static const FerryRow *ferry_row_find(FerryChannel *c, uint64_t addr,
+                                      uint64_t reached, FerryFailure *why)
+{
+    uint32_t window = addr >> FERRY_ADDR_WINDOW_SHIFT;
+    FerryRow *row = &c->row[window % FERRY_ROWS];
+
+    if (row->valid && row->window == window) {
+        return row;
+    }
+    return ferry_row_load(c, row, addr, reached, why);
 }
 
 /* The row of a range that may be accessed so; bypassing is up to the caller */
