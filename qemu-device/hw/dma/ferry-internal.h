@@ -284,6 +284,7 @@ struct FerryState {
     MemReentrancyGuard engine_guard;    /* of engine_bh */
     QEMUBH *irq_bh;             /* const, runs in the main loop */
     VMChangeStateEntry *vmstate;
+    Notifier shutdown;
     bool quiesced;              /* BQL, read by all */
     bool commanding;            /* BQL, read by all: wants the engine_lock */
 

@@ -5,13 +5,14 @@
  *
  * A bottom half in an IOThread drives the engine as fast as the host can,
  * without the BQL. Doorbells and commands schedule it, which costs nothing
- * while it is at work.
+ * while it is at work. Backends of ports are served there, too.
  *
  * Who holds the BQL must not wait for the IOThread: other devices on it may
- * want the BQL. What can be waited for is the end of a quantum, which never
- * does, and that is what engine_lock is for. With it, a command is carried out
- * by who gives it; and once "quiesced" is set and engine_lock was taken after
- * that, the engine's state is at rest and belongs to the caller.
+ * want the BQL. What can be waited for is the end of a quantum or of a write to
+ * a backend, which never do, and that is what engine_lock is for. With it, a
+ * command is carried out by who gives it; and once "quiesced" is set and
+ * engine_lock was taken after that, the engine's state is at rest and belongs
+ * to the caller.
  */
 
 #include "qemu/osdep.h"
@@ -23,6 +24,7 @@
 #include "system/cpu-timers.h"
 #include "system/replay.h"
 #include "system/runstate.h"
+#include "system/runstate-action.h"
 #include "ferry-internal.h"
 
 /* Quanta before the IOThread gets to its other work */
@@ -96,8 +98,26 @@ void ferry_iothread_command(FerryState *s)
     }
 }
 
-static void ferry_iothread_barrier(void *opaque)
+/* Also a barrier: what the IOThread was doing is over. */
+static void ferry_iothread_leave(void *opaque)
 {
+    ferry_port_leave(opaque, true);
+}
+
+static void ferry_iothread_last(void *opaque)
+{
+    ferry_port_leave(opaque, false);
+}
+
+/* Character devices are about to go, and IOThreads only after them. */
+static void ferry_iothread_shutdown(Notifier *n, void *data)
+{
+    FerryState *s = container_of(n, FerryState, shutdown);
+
+    if (shutdown_action != SHUTDOWN_ACTION_PAUSE) {
+        aio_wait_bh_oneshot(s->ctx, ferry_iothread_last, s);
+        ferry_iothread_quiesce(s);
+    }
 }
 
 /* With the BQL: returns when the engine is at rest. Can be called twice. */
@@ -114,6 +134,7 @@ static void ferry_iothread_start(FerryState *s)
 {
     qatomic_store_release(&s->quiesced, false);
     qemu_bh_schedule(s->engine_bh);
+    ferry_port_resume(s);
     /* What was commanded while it was at rest */
     ferry_iothread_command(s);
 }
@@ -162,6 +183,8 @@ bool ferry_iothread_init(FerryState *s, Error **errp)
                                       &s->engine_guard);
     s->quiesced = true;
     s->vmstate = qemu_add_vm_change_state_handler(ferry_iothread_vm_state, s);
+    s->shutdown.notify = ferry_iothread_shutdown;
+    qemu_register_shutdown_notifier(&s->shutdown);
     ferry_iothread_resume(s);
     return true;
 }
@@ -171,9 +194,10 @@ void ferry_iothread_exit(FerryState *s)
     if (s->iothread) {
         ferry_iothread_quiesce(s);
         qemu_del_vm_change_state_handler(s->vmstate);
+        notifier_remove(&s->shutdown);
         qemu_bh_delete(s->engine_bh);
         /* It may have been woken since, and be about to look at us. */
-        aio_wait_bh_oneshot(s->ctx, ferry_iothread_barrier, NULL);
+        aio_wait_bh_oneshot(s->ctx, ferry_iothread_leave, s);
         object_unref(OBJECT(s->iothread));
     }
 }

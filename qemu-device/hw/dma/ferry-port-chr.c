@@ -3,9 +3,14 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The front end of a character device, with the BQL: it fills the FIFO for
- * RECVs, as far as there is room, and drains that for SENDs, as far as the
- * backend takes it. Nothing here waits for the backend.
+ * The front end of a character device: it fills the FIFO for RECVs, as far as
+ * there is room, and drains that for SENDs, as far as the backend takes it.
+ * Nothing here waits for the backend.
+ *
+ * It runs in the main loop with the BQL or, where the engine has an IOThread,
+ * beside that with engine_lock: to copy with the BQL would hold up the guest,
+ * which needs it for every system call (TCG) and every register. The second
+ * takes a backend that another thread can serve, and that is not shared.
  *
  * While the machine is stopped nothing passes, and what happens to the backend
  * is remembered: the FIFOs may be on their way to another machine.
@@ -13,21 +18,42 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "block/aio.h"
 #include "chardev/char-fd.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
+#include "system/iothread.h"
 #include "system/runstate.h"
 #include "ferry-internal.h"
 #include "trace.h"
 
-/* What a character device reads at a time; for less it is not worth while. */
+/* For less room than this it is not worth while to read. */
 #define FERRY_READ              4096
 
 /* For a backend that is full and can't tell when it no longer is */
 #define FERRY_RETRY_MS          10
 
-static void ferry_port_write_out(FerryPort *p);
+static void ferry_port_lock(FerryPort *p)
+{
+    if (p->context) {
+        qemu_mutex_lock(&p->ferry->engine_lock);
+    }
+}
+
+static void ferry_port_unlock(FerryPort *p)
+{
+    if (p->context) {
+        qemu_mutex_unlock(&p->ferry->engine_lock);
+    }
+}
+
+/* Locked: it stays so. */
+static bool ferry_port_is_running(FerryPort *p)
+{
+    return p->context ? !qatomic_read(&p->ferry->quiesced)
+                      : runstate_is_running();
+}
 
 /* The backend has taken this much, or it is dropped. */
 static void ferry_port_advance(FerryPort *p, uint32_t len)
@@ -74,10 +100,12 @@ static void ferry_port_drop_out(FerryPort *p)
     }
     if (dropped) {
         trace_ferry_port_drop(p->index, dropped);
-        p->tx_dropped += dropped;
+        qatomic_set(&p->tx_dropped, p->tx_dropped + dropped);
         ferry_engine_wake(p->ferry);
     }
 }
+
+static void ferry_port_run(void *opaque);
 
 static gboolean ferry_port_writable(void *do_not_use, GIOCondition condition,
                                     void *opaque)
@@ -85,14 +113,15 @@ static gboolean ferry_port_writable(void *do_not_use, GIOCondition condition,
     FerryPort *p = opaque;
 
     p->watch = 0;
-    ferry_port_write_out(p);
+    ferry_port_run(p);
     return G_SOURCE_REMOVE;
 }
 
 static void ferry_port_unwatch(FerryPort *p)
 {
     if (p->watch) {
-        g_source_remove(p->watch);
+        g_source_destroy(g_main_context_find_source_by_id(p->context,
+                                                          p->watch));
         p->watch = 0;
     }
     timer_del(p->retry_timer);
@@ -114,7 +143,7 @@ static void ferry_port_write_out(FerryPort *p)
     uint32_t total = 0, len;
     uint8_t *data;
 
-    if (!runstate_is_running() || p->watch) {
+    if (p->watch || p->closed) {
         return;
     }
     ferry_port_drop_out(p);
@@ -151,21 +180,47 @@ static void ferry_port_write_out(FerryPort *p)
 
 static bool ferry_port_may_read(FerryPort *p)
 {
-    return runstate_is_running() && !p->closed && !qatomic_read(&p->rx_hup) &&
-           ferry_fifo_room(&p->rx) >= FERRY_READ;
+    return ferry_port_is_running(p) && !p->closed && !p->late->len &&
+           !qatomic_read(&p->rx_hup) && ferry_fifo_room(&p->rx) >= FERRY_READ;
 }
 
 static int ferry_port_can_read(void *opaque)
 {
     FerryPort *p = opaque;
+    int room = 0;
 
-    if (ferry_port_may_read(p)) {
-        return ferry_fifo_room(&p->rx);
+    ferry_port_lock(p);
+    if (!ferry_port_may_read(p)) {
+        qatomic_set(&p->rx_blocked, true);
+        /* Pairs with ferry_port_settle(): it sees the flag or we the room. */
+        smp_mb();
     }
-    qatomic_set(&p->rx_blocked, true);
-    /* Pairs with ferry_port_settle(): it sees the flag or we the room. */
-    smp_mb();
-    return ferry_port_may_read(p) ? ferry_fifo_room(&p->rx) : 0;
+    if (ferry_port_may_read(p)) {
+        room = ferry_fifo_room(&p->rx);
+    }
+    ferry_port_unlock(p);
+    return room;
+}
+
+static uint32_t ferry_port_fill(FerryPort *p, const uint8_t *buf, uint32_t len)
+{
+    len = MIN(len, ferry_fifo_room(&p->rx));
+    ferry_fifo_write(&p->rx, p->rx.head, buf, len);
+    ferry_fifo_push(&p->rx, len);
+    return len;
+}
+
+/* What was read while the machine was being stopped, now that it runs */
+static void ferry_port_fill_late(FerryPort *p)
+{
+    if (p->late->len) {
+        g_byte_array_remove_range(p->late, 0,
+                                  ferry_port_fill(p, p->late->data,
+                                                  p->late->len));
+        /* There may be more of it than room; and nothing is read meanwhile. */
+        qatomic_set(&p->rx_blocked, true);
+        ferry_engine_wake(p->ferry);
+    }
 }
 
 static void ferry_port_read_in(void *opaque, const uint8_t *buf, int size)
@@ -173,10 +228,15 @@ static void ferry_port_read_in(void *opaque, const uint8_t *buf, int size)
     FerryPort *p = opaque;
 
     trace_ferry_port_read_in(p->index, size);
-    /* A backend that gives more than it was told there is room for is wrong. */
-    size = MIN(size, ferry_fifo_room(&p->rx));
-    ferry_fifo_write(&p->rx, p->rx.head, buf, size);
-    ferry_fifo_push(&p->rx, size);
+    ferry_port_lock(p);
+    if (p->context && (!ferry_port_is_running(p) || p->late->len)) {
+        /* It was stopped since ferry_port_can_read(). */
+        g_byte_array_append(p->late, buf, size);
+    } else {
+        /* A backend that gives more than it was told it may is wrong. */
+        ferry_port_fill(p, buf, size);
+    }
+    ferry_port_unlock(p);
     if (p->ferry->iothread) {
         ferry_iothread_wake(p->ferry);
     } else {
@@ -190,11 +250,11 @@ static void ferry_port_connect(FerryPort *p, bool connected)
     FerryState *s = p->ferry;
 
     trace_ferry_port_connect(p->index, connected);
-    p->connected = connected;
+    qatomic_set(&p->connected, connected);
     if (connected) {
         p->tx_failed = false;
     } else {
-        p->hangups++;
+        qatomic_set(&p->hangups, p->hangups + 1);
         /* Where only the reading has ended, the writing goes on. */
         p->tx_drop = !p->one_way && (p->tx_left || p->tx_more);
         qatomic_store_release(&p->rx_hup, true);
@@ -206,12 +266,9 @@ static void ferry_port_connect(FerryPort *p, bool connected)
     ferry_engine_wake(s);
 }
 
-/* Catch up with the backend, as far as the machine may see it. */
+/* Catch up with the backend. */
 static void ferry_port_sync(FerryPort *p)
 {
-    if (!runstate_is_running()) {
-        return;
-    }
     if (p->closed) {
         p->closed = false;
         if (p->connected) {
@@ -221,9 +278,9 @@ static void ferry_port_sync(FerryPort *p)
     if (p->open != p->connected) {
         ferry_port_connect(p, p->open);
     }
-    ferry_port_kick(p);
 }
 
+/* With an IOThread it can be that ferry_port_write_out() has locked. */
 static void ferry_port_event(void *opaque, QEMUChrEvent event)
 {
     FerryPort *p = opaque;
@@ -240,16 +297,31 @@ static void ferry_port_event(void *opaque, QEMUChrEvent event)
     default:
         return;
     }
-    ferry_port_sync(p);
+    if (!p->context && ferry_port_is_running(p)) {
+        ferry_port_sync(p);
+    }
+    ferry_port_kick(p);
 }
 
 static void ferry_port_run(void *opaque)
 {
     FerryPort *p = opaque;
+    bool accept = false;
 
-    ferry_port_write_out(p);
-    if (p->rx_blocked && ferry_port_may_read(p)) {
-        qatomic_set(&p->rx_blocked, false);
+    ferry_port_lock(p);
+    if (ferry_port_is_running(p)) {
+        ferry_port_fill_late(p);
+        if (!p->late->len) {
+            ferry_port_sync(p);
+        }
+        ferry_port_write_out(p);
+        if (p->rx_blocked && ferry_port_may_read(p)) {
+            qatomic_set(&p->rx_blocked, false);
+            accept = true;
+        }
+    }
+    ferry_port_unlock(p);
+    if (accept) {
         qemu_chr_fe_accept_input(&p->chr);
     }
 }
@@ -262,7 +334,7 @@ void ferry_port_kick(FerryPort *p)
 
 static void ferry_port_retry(void *opaque)
 {
-    ferry_port_write_out(opaque);
+    ferry_port_kick(opaque);
 }
 
 static void ferry_port_idle_over(void *opaque)
@@ -279,8 +351,23 @@ static void ferry_port_vm_state(void *opaque, bool running, RunState state)
     unsigned i;
 
     for (i = 0; running && i < s->ports; i++) {
-        if (!s->port[i].loopback) {
-            ferry_port_sync(&s->port[i]);
+        FerryPort *p = &s->port[i];
+
+        if (!p->loopback && !p->context) {
+            ferry_port_sync(p);
+            ferry_port_kick(p);
+        }
+    }
+}
+
+/* The IOThread goes on. */
+void ferry_port_resume(FerryState *s)
+{
+    FerryPort *p;
+
+    for (p = s->port; p < s->port + s->ports; p++) {
+        if (p->context) {
+            ferry_port_kick(p);
         }
     }
 }
@@ -317,6 +404,15 @@ bool ferry_port_check(FerryState *s, Error **errp)
     return true;
 }
 
+/* Who shares a backend, or calls it from where it likes, needs the BQL. */
+static bool ferry_port_may_leave_main(FerryState *s, Chardev *chr)
+{
+    return s->iothread && qemu_chr_has_feature(chr,
+                                               QEMU_CHAR_FEATURE_GCONTEXT) &&
+           !object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_MUX) &&
+           !object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_HUB);
+}
+
 static void ferry_port_init_one(FerryState *s, unsigned i)
 {
     FerryPort *p = &s->port[i];
@@ -341,14 +437,21 @@ static void ferry_port_init_one(FerryState *s, unsigned i)
         return;
     }
     p->tx.buf = g_malloc(FERRY_FIFO);
-    p->bh = qemu_bh_new_guarded(ferry_port_run, p,
-                                &DEVICE(s)->mem_reentrancy_guard);
+    p->late = g_byte_array_new();
+    if (ferry_port_may_leave_main(s, chr)) {
+        p->context = iothread_get_g_main_context(s->iothread);
+        p->bh = aio_bh_new_guarded(s->ctx, ferry_port_run, p,
+                                   &s->engine_guard);
+    } else {
+        p->bh = qemu_bh_new_guarded(ferry_port_run, p,
+                                    &DEVICE(s)->mem_reentrancy_guard);
+    }
     /* What is made of files closes when there is no more to read. */
     p->one_way = object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_FD);
     /* This one never says that it opens. */
     p->open = object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_NULL);
     qemu_chr_fe_set_handlers(&p->chr, ferry_port_can_read, ferry_port_read_in,
-                             ferry_port_event, NULL, p, NULL, true);
+                             ferry_port_event, NULL, p, p->context, true);
     p->connected = p->open;
     p->closed = false;
 }
@@ -363,6 +466,28 @@ void ferry_port_init(FerryState *s)
     s->port_vmstate = qemu_add_vm_change_state_handler(ferry_port_vm_state, s);
 }
 
+static void ferry_port_detach(FerryPort *p)
+{
+    qemu_chr_fe_set_handlers(&p->chr, NULL, NULL, NULL, NULL, NULL, NULL, true);
+    ferry_port_unwatch(p);
+}
+
+/* In the IOThread: after what can still be written, no more of backends. */
+void ferry_port_leave(FerryState *s, bool exit)
+{
+    FerryPort *p;
+
+    for (p = s->port; p < s->port + s->ports; p++) {
+        if (p->context) {
+            ferry_port_run(p);
+            ferry_port_detach(p);
+            if (exit) {
+                qemu_bh_delete(p->bh);
+            }
+        }
+    }
+}
+
 /* With the engine gone */
 void ferry_port_exit(FerryState *s)
 {
@@ -371,10 +496,11 @@ void ferry_port_exit(FerryState *s)
     qemu_del_vm_change_state_handler(s->port_vmstate);
     for (p = s->port; p < s->port + s->ports; p++) {
         if (!p->loopback) {
-            qemu_chr_fe_set_handlers(&p->chr, NULL, NULL, NULL, NULL, NULL,
-                                     NULL, true);
-            ferry_port_unwatch(p);
-            qemu_bh_delete(p->bh);
+            if (!p->context) {
+                ferry_port_detach(p);
+                qemu_bh_delete(p->bh);
+            }
+            g_byte_array_free(p->late, true);
         }
         timer_free(p->retry_timer);
         timer_free(p->idle_timer);

@@ -12,7 +12,8 @@
 
 static uint32_t ferry_port_status(FerryPort *p)
 {
-    return p->fixed | (p->connected ? FERRY_PORT_STATUS_CONNECTED : 0) |
+    return p->fixed |
+           (qatomic_read(&p->connected) ? FERRY_PORT_STATUS_CONNECTED : 0) |
            (qatomic_read(&p->rx_hup) ? FERRY_PORT_STATUS_HUP : 0);
 }
 
@@ -57,10 +58,10 @@ bool ferry_port_read(FerryPort *p, uint32_t reg, uint32_t *value)
         *value = qatomic_read(&p->rx_packets);
         return true;
     case FERRY_PORT_HANGUPS:
-        *value = p->hangups;
+        *value = qatomic_read(&p->hangups);
         return true;
     case FERRY_PORT_TX_DROPPED:
-        *value = p->tx_dropped;
+        *value = qatomic_read(&p->tx_dropped);
         return true;
     default:
         return false;

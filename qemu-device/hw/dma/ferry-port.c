@@ -355,6 +355,6 @@ void ferry_port_reset(FerryPort *p)
     qatomic_set_u64(&p->rx_bytes, 0);
     qatomic_set(&p->tx_packets, 0);
     qatomic_set(&p->rx_packets, 0);
-    p->hangups = 0;
-    p->tx_dropped = 0;
+    qatomic_set(&p->hangups, 0);
+    qatomic_set(&p->tx_dropped, 0);
 }

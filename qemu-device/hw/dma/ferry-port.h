@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A port has a FIFO for each direction. The engine half is at the end of it
- * that the channels see (ferry-port.c), the control half at the end of the
+ * that the channels see (ferry-port.c). At the other end is who serves the
  * backend, a character device (ferry-port-chr.c). One fills and one drains, so
  * a FIFO needs no lock. What concerns both ends, resets and flushes, is done
  * with the BQL and with the engine at rest.
@@ -13,8 +13,10 @@
  * on the backend; so the backend's end just passes bytes on, and loopback has
  * nothing to convert.
  *
- * Who may touch a field is said as in ferry-internal.h; "main" is the control
- * half. "main" and "engine" include that the other end is at rest.
+ * Who may touch a field is said as in ferry-internal.h. "backend" is the main
+ * loop with the BQL or, where there is a context, the IOThread, which takes
+ * engine_lock as well. "backend" and "engine" include that the other end is at
+ * rest.
  */
 
 #ifndef HW_DMA_FERRY_PORT_H
@@ -51,8 +53,8 @@ typedef struct FerryPort {
     FerryChannel *rx_chan;
 
     /* In loopback the second serves both ways, and the engine does both. */
-    FerryFifo tx;               /* engine fills, main drains */
-    FerryFifo rx;               /* main fills, engine drains */
+    FerryFifo tx;               /* engine fills, backend drains */
+    FerryFifo rx;               /* backend fills, engine drains */
 
     /* SEND: engine */
     uint32_t put;               /* bytes behind head that are not pushed yet */
@@ -72,26 +74,28 @@ typedef struct FerryPort {
     uint32_t tx_packets;
     uint32_t rx_packets;
 
-    uint32_t idle;              /* main, read by all; PORT_IDLE */
-    bool idle_changed;          /* main sets, the engine clears: look again */
-    bool rx_hup;                /* main sets, the engine clears */
-    bool rx_blocked;            /* main, read by all; there was no room */
+    uint32_t idle;              /* BQL, read by all; PORT_IDLE */
+    bool idle_changed;          /* BQL sets, the engine clears: look again */
+    bool rx_hup;                /* backend sets, the engine clears */
+    bool rx_blocked;            /* backend, read by all; there was no room */
 
-    /* Backend: main */
+    /* Backend: backend */
+    GMainContext *context;      /* const; of the IOThread that serves it */
+    GByteArray *late;           /* read when the machine was being stopped */
     bool open;                  /* now */
-    bool connected;             /* as the guest was told */
+    bool connected;             /* as the guest was told; read by all */
     bool closed;                /* and the guest was not told yet */
     bool tx_failed;             /* for good: until it opens again */
     guint watch;
     QEMUTimer *retry_timer;     /* where there is nothing to watch */
     QEMUBH *bh;                 /* const */
-    uint32_t hangups;
+    uint32_t hangups;           /* read by all */
 
-    /* Where in the frames the backend is: main */
+    /* Where in the frames the backend is: backend */
     uint32_t tx_left;           /* bytes of one that it has begun to take */
     bool tx_more;               /* that is not the last one */
     bool tx_drop;               /* up to the end of the packet */
-    uint32_t tx_dropped;
+    uint32_t tx_dropped;        /* read by all */
 } FerryPort;
 
 static inline uint32_t ferry_fifo_used(FerryFifo *f)
@@ -153,6 +157,8 @@ void ferry_port_reset(FerryPort *p);
 /* ferry-port-chr.c: the backend's end */
 bool ferry_port_check(FerryState *s, Error **errp);
 void ferry_port_init(FerryState *s);
+void ferry_port_resume(FerryState *s);
+void ferry_port_leave(FerryState *s, bool exit);
 void ferry_port_exit(FerryState *s);
 void ferry_port_kick(FerryPort *p);
 

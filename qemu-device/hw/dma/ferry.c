@@ -176,14 +176,13 @@ static void ferry_realize(DeviceState *dev, Error **errp)
 
     ferry_irq_init(s);
     ferry_timing_init(s);
-    ferry_port_init(s);
     if (!ferry_iothread_init(s, errp)) {
-        ferry_port_exit(s);
         ferry_timing_exit(s);
         ferry_irq_exit(s);
         g_clear_pointer(&s->chan, g_free);
         return;
     }
+    ferry_port_init(s);
     ferry_reset(s);
     ferry_dma_init(s);
 }

@@ -455,6 +455,70 @@ static void test_stopped(FerryEngine engine)
     clean(path);
 }
 
+/* However often it is stopped while data comes: all of it, in order. */
+static void test_stop_and_go(FerryEngine engine)
+{
+    char *path = ferry_host_path();
+    FerryDev *dev = server(engine, path);
+    g_autofree uint8_t *data = g_malloc(BIG);
+    uint32_t put = 0, got = 0;
+    uint64_t spent = 0;
+    FerryStream st;
+    int fd;
+
+    ferry_pattern(data, BIG, 5);
+    ferry_stream_start(&st, dev, 0);
+    fd = ferry_host_connect(path);
+    ferry_stream_wait_status(&st, CONNECTED, CONNECTED);
+    while (got < BIG) {
+        uint32_t before = put + got;
+
+        put += ferry_host_try_put(fd, data + put, MIN(BIG / 64, BIG - put));
+        qtest_qmp_assert_success(dev->qts, "{ 'execute': 'stop' }");
+        put += ferry_host_try_put(fd, data + put, MIN(BIG / 64, BIG - put));
+        if (st.rx.head == st.rx.tail) {
+            ferry_stream_recv(&st, DST + got, MIN(BIG / 32, BIG - got));
+        }
+        qtest_qmp_assert_success(dev->qts, "{ 'execute': 'cont' }");
+        if (ferry_queue_done(&st.rx, st.rx.head)) {
+            FerryCqe cqe = ferry_queue_reap(&st.rx);
+
+            g_assert_cmpuint(cqe.status, ==, FERRY_OK);
+            got += cqe.len;
+        }
+        if (put + got != before) {
+            spent = 0;
+        }
+        ferry_poll(dev, &spent);
+    }
+    ferry_assert_memory(dev, DST, data, BIG);
+    close(fd);
+    ferry_free(dev);
+    clean(path);
+}
+
+/* What a SEND has completed with gets to a backend that takes it. */
+static void test_end(FerryEngine engine)
+{
+    char *path = ferry_host_path();
+    g_autofree char *chardev = g_strdup_printf("file,path=%s", path);
+    FerryDev *dev = ferry_host_new(engine, chardev, "");
+    g_autofree char *data = g_malloc(BIG);
+    g_autofree char *found = NULL;
+    FerryStream st;
+    gsize len;
+
+    ferry_pattern((uint8_t *)data, BIG, 6);
+    ferry_fill(dev, SRC, data, BIG);
+    ferry_stream_start(&st, dev, 0);
+    ferry_stream_send(&st, SRC, BIG, 0);
+    ferry_assert_cqe(ferry_queue_reap(&st.tx), FERRY_OK, BIG, 0, 0);
+    ferry_free(dev);
+    g_assert_true(g_file_get_contents(path, &found, &len, NULL));
+    g_assert_cmpmem(found, len, data, BIG);
+    clean(path);
+}
+
 static void test_options(void)
 {
     static const struct {
@@ -527,6 +591,8 @@ int main(int argc, char **argv)
         { "last-words-of-a-peer-arrive", test_last_words },
         { "visits-are-told", test_visits },
         { "nothing-passes-while-stopped", test_stopped },
+        { "stops-lose-nothing", test_stop_and_go },
+        { "what-was-sent-is-written-at-the-end", test_end },
         { "chardev-can-not-be-exchanged", test_exchange_of_chardev },
     };
 
