@@ -143,7 +143,7 @@ static void ferry_port_write_out(FerryPort *p)
     uint32_t total = 0, len;
     uint8_t *data;
 
-    if (p->watch || p->closed) {
+    if (p->watch || qatomic_read(&p->closed)) {
         return;
     }
     ferry_port_drop_out(p);
@@ -180,8 +180,8 @@ static void ferry_port_write_out(FerryPort *p)
 
 static bool ferry_port_may_read(FerryPort *p)
 {
-    return ferry_port_is_running(p) && !p->closed && !p->late->len &&
-           !qatomic_read(&p->rx_hup) && ferry_fifo_room(&p->rx) >= FERRY_READ;
+    return ferry_port_is_running(p) && !qatomic_read(&p->closed) &&
+           !p->late->len && !qatomic_read(&p->rx_hup) && ferry_fifo_room(&p->rx) >= FERRY_READ;
 }
 
 static int ferry_port_can_read(void *opaque)
@@ -269,29 +269,32 @@ static void ferry_port_connect(FerryPort *p, bool connected)
 /* Catch up with the backend. */
 static void ferry_port_sync(FerryPort *p)
 {
-    if (p->closed) {
-        p->closed = false;
-        if (p->connected) {
-            ferry_port_connect(p, false);
-        }
+    bool open;
+
+    if (qatomic_xchg(&p->closed, false) && p->connected) {
+        ferry_port_connect(p, false);
     }
-    if (p->open != p->connected) {
-        ferry_port_connect(p, p->open);
+    open = qatomic_read(&p->open);
+    if (open != p->connected) {
+        ferry_port_connect(p, open);
     }
 }
 
-/* With an IOThread it can be that ferry_port_write_out() has locked. */
+/*
+ * With an IOThread it can be that ferry_port_write_out() has locked; and a client
+ * that connects for the first time tells of it in the main loop.
+ */
 static void ferry_port_event(void *opaque, QEMUChrEvent event)
 {
     FerryPort *p = opaque;
 
     switch (event) {
     case CHR_EVENT_OPENED:
-        p->open = true;
+        qatomic_set(&p->open, true);
         break;
     case CHR_EVENT_CLOSED:
-        p->open = false;
-        p->closed = true;
+        qatomic_set(&p->open, false);
+        qatomic_store_release(&p->closed, true);
         ferry_port_unwatch(p);
         break;
     default:
@@ -452,8 +455,8 @@ static void ferry_port_init_one(FerryState *s, unsigned i)
     p->open = object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_NULL);
     qemu_chr_fe_set_handlers(&p->chr, ferry_port_can_read, ferry_port_read_in,
                              ferry_port_event, NULL, p, p->context, true);
-    p->connected = p->open;
-    p->closed = false;
+    p->connected = qatomic_read(&p->open);
+    qatomic_set(&p->closed, false);
 }
 
 void ferry_port_init(FerryState *s)

@@ -82,9 +82,9 @@ typedef struct FerryPort {
     /* Backend: backend */
     GMainContext *context;      /* const; of the IOThread that serves it */
     GByteArray *late;           /* read when the machine was being stopped */
-    bool open;                  /* now */
+    bool open;                  /* now; any thread's event sets it */
     bool connected;             /* as the guest was told; read by all */
-    bool closed;                /* and the guest was not told yet */
+    bool closed;                /* and the guest was not told yet; likewise */
     bool tx_failed;             /* for good: until it opens again */
     guint watch;
     QEMUTimer *retry_timer;     /* where there is nothing to watch */
