@@ -17,7 +17,7 @@ struct recv {
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0,
 	  "Write to FILE; - or nothing is standard output", 0 },
-	{ "bytes", 's', "BYTES", 0, "Receive exactly so many bytes", 0 },
+	{ "bytes", 's', "BYTES", 0, "Receive exactly so many bytes; with --packet, whole packets until there are at least so many", 0 },
 	{ "size", 0, NULL, OPTION_ALIAS, NULL, 0 },
 	{ 0 }
 };
