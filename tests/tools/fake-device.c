@@ -41,7 +41,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg);
 static struct {
 	uint64_t lag, partial, max_len, max_buffers, max_order, ops;
 	uint64_t user_mask, busy_mask, queue_errno, buf_errno, submit_errno;
-	uint64_t free_errno;
+	uint64_t free_errno, open_errno;
 	uint64_t flip, spoil, status, at;
 } knob = {
 	.lag = 2, .partial = NONE, .max_len = 16 << 20, .max_buffers = 64,
@@ -59,9 +59,9 @@ static const struct {
 	{ "user_mask", &knob.user_mask }, { "busy_mask", &knob.busy_mask },
 	{ "queue_errno", &knob.queue_errno }, { "buf_errno", &knob.buf_errno },
 	{ "submit_errno", &knob.submit_errno },
-	{ "free_errno", &knob.free_errno }, { "flip", &knob.flip },
-	{ "spoil", &knob.spoil }, { "status", &knob.status },
-	{ "at", &knob.at },
+	{ "free_errno", &knob.free_errno }, { "open_errno", &knob.open_errno },
+	{ "flip", &knob.flip }, { "spoil", &knob.spoil },
+	{ "status", &knob.status }, { "at", &knob.at },
 };
 
 static int device_fd = -1;
@@ -98,6 +98,10 @@ static int open_fake(const char *options)
 		*knobs[i].value = strtoull(value + 1, NULL, 0);
 	}
 	free(copy);
+	if (knob.open_errno) {
+		errno = (int)knob.open_errno;
+		return -1;
+	}
 	device_fd = memfd_create("ferry", MFD_CLOEXEC);
 	return device_fd;
 }

@@ -71,18 +71,28 @@ const struct argp_child port_children[] = {
 };
 
 /* A number is a port of the device; anything else is the node itself. */
+static bool is_number(const char *node)
+{
+	return *node && !node[strspn(node, "0123456789")];
+}
+
 static char *port_name(const struct port *port)
 {
-	const char *number = port->node;
 	char *name;
 
-	if (!*number || number[strspn(number, "0123456789")])
-		name = strdup(number);
-	else if (asprintf(&name, "%sp%s", port->opt.device, number) < 0)
+	if (!is_number(port->node))
+		name = strdup(port->node);
+	else if (asprintf(&name, "%sp%s", port->opt.device, port->node) < 0)
 		name = NULL;
 	if (!name)
 		die("out of memory");
 	return name;
+}
+
+static void die_gone(const struct port *port)
+{
+	die("the device behind %s is gone; bind the driver to it again",
+	    port->name);
 }
 
 static void keep_packets(const struct port *port)
@@ -102,15 +112,28 @@ static void keep_packets(const struct port *port)
 	die("cannot keep packets of %s apart: %s", port->name, strerror(errno));
 }
 
-/* A pipe will do for bytes. What keeps them would not be a stream. */
+/* A pipe will do for bytes. Nothing else would: a file keeps them. */
 static void check_kind(const struct port *port)
 {
+	struct ferry_port_info info = { .size = sizeof(info) };
 	struct stat st;
 
-	if (fstat(port->fd, &st) < 0 ||
-	    !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))
+	if (ioctl(port->fd, FERRY_PORT_IOC_INFO, &info) == 0)
+		return;
+	if (errno == ENODEV)
+		die_gone(port);
+	if (fstat(port->fd, &st) < 0 || !S_ISFIFO(st.st_mode))
 		die("%s is not a port of a Ferry device; name one with --port",
 		    port->name);
+}
+
+static void die_missing(const struct port *port)
+{
+	if (is_number(port->node))
+		die("there is no port %s; 'ferry info' tells how many %s has, and where it has none the driver is not loaded (modprobe ferry)",
+		    port->name, port->opt.device);
+	die("there is no port %s; name one with --port, by its node, /dev/ferry0p0, or its number",
+	    port->name);
 }
 
 void port_open(struct port *port, int flags)
@@ -125,8 +148,8 @@ void port_open(struct port *port, int flags)
 	}
 	switch (errno) {
 	case ENOENT:
-		die("there is no port %s; 'ferry info' tells how many %s has, and where it has none the driver is not loaded (modprobe ferry)",
-		    port->name, port->opt.device);
+		die_missing(port);
+		break;
 	case EACCES:
 	case EPERM:
 		die("no permission to use %s; run as root, or join the group ferry (udev rule 70-ferry.rules)",
@@ -136,7 +159,10 @@ void port_open(struct port *port, int flags)
 		    flags == O_RDONLY ? "reads from" : "writes to", port->name);
 	case ENODEV:
 	case ENXIO:
-		die("the device behind %s is gone; bind the driver to it again",
+		die_gone(port);
+		break;
+	case EIO:
+		die("%s does not answer; the driver tries it every five seconds, and the kernel log says what became of it",
 		    port->name);
 	default:
 		die("cannot open %s: %s", port->name, strerror(errno));

@@ -86,17 +86,20 @@ static int compare_ports(const void *a, const void *b)
 	return (ports[0] > ports[1]) - (ports[0] < ports[1]);
 }
 
+static const char *base_name(const char *node)
+{
+	const char *slash = strrchr(node, '/');
+
+	return slash ? slash + 1 : node;
+}
+
 static bool is_wanted(const char *name, char **names)
 {
-	const char *base;
-
 	if (!names[0])
 		return true;
-	for (; *names; names++) {
-		base = strrchr(*names, '/');
-		if (!strcmp(base ? base + 1 : *names, name))
+	for (; *names; names++)
+		if (!strcmp(base_name(*names), name))
 			return true;
-	}
 	return false;
 }
 
@@ -137,6 +140,7 @@ const struct port_sample *sample_port(const struct sample *sample,
 {
 	size_t i;
 
+	name = base_name(name);
 	for (i = 0; i < sample->count; i++)
 		if (!strcmp(sample->ports[i].name, name))
 			return &sample->ports[i];

@@ -63,7 +63,7 @@ struct sample {
 /* sample_take() - of @names, or of all if there are none; or dies */
 void sample_take(struct sample *sample, const char *sysfs, char **names);
 
-/* sample_port() - the same port in another sample, or NULL */
+/* sample_port() - the port of that name or node in a sample, or NULL */
 const struct port_sample *sample_port(const struct sample *sample,
 				      const char *name);
 

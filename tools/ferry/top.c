@@ -262,11 +262,14 @@ int cmd_top(int argc, char **argv)
 	};
 	struct sample before, after;
 	bool on_screen;
+	char **name;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &top);
 	sample_take(&before, top.sysfs, top.names);
-	if (!before.count && top.names[0])
-		die("there is no port %s in %s", top.names[0], top.sysfs);
+	for (name = top.names; *name; name++)
+		if (!sample_port(&before, *name))
+			die("there is no port %s in %s; the name of one is like ferry0p0",
+			    *name, top.sysfs);
 	if (!before.count)
 		die("%s has no port; 'ferry info' tells how many the device has, and where it has none the driver is not loaded (modprobe ferry)",
 		    top.sysfs);
