@@ -1,15 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """terminal.py FERRY SYSFS: "ferry top" on a terminal that is checked afterwards."""
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import sys
 import termios
 import time
 
 HIDE, SHOW = b'\033[?25l', b'\033[?25h'
+CUT, WRAP = b'\033[?7l', b'\033[?7h'
 ferry, sysfs = sys.argv[1:]
 
 
@@ -30,6 +33,11 @@ def shell(events):
     os._exit(0)
 
 
+def check(what, holds):
+    if not holds:
+        sys.exit(f'top on a terminal: {what} does not hold')
+
+
 class Top:
     """The command, with a shell and a terminal of its own."""
 
@@ -42,7 +50,7 @@ class Top:
         self.events = os.fdopen(events)
         self.pid = int(self.events.readline())
         self.output = b''
-        self.expect(HIDE)
+        check('lines are cut, not wrapped', CUT in self.expect(HIDE))
 
     def expect(self, text):
         """Read until text is there; what is before it is gone then."""
@@ -57,6 +65,9 @@ class Top:
         before, self.output = self.output.split(text, 1)
         return before
 
+    def resize(self, lines, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('4H', lines, columns, 0, 0))
+
     def modes(self):
         return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO)
 
@@ -66,11 +77,6 @@ class Top:
 
 
 normal = termios.ICANON | termios.ECHO
-
-
-def check(what, holds):
-    if not holds:
-        sys.exit(f'top on a terminal: {what} does not hold')
 
 
 def set_bytes(value):
@@ -84,10 +90,14 @@ check('raw mode', top.modes() == 0)
 set_bytes(100 << 20)
 line = top.expect(b'100M').rsplit(b'\n', 1)[-1]
 check('a rate', b' open ' in line and b' 0.00 ' not in line)
+top.resize(7, 80)
+screen = top.expect(b' more; name those to see').rsplit(b'\033[H', 1)[-1]
+check('what does not fit is counted', screen.count(b'ferry0p') == 4 and screen.endswith(b'\n2'))
+top.resize(24, 80)
 os.write(top.fd, b'x')
 top.expect(b'ferry0p0')
 os.write(top.fd, b'q')
-top.expect(SHOW)
+check('lines wrap again', WRAP in top.expect(SHOW))
 check('q ends it', top.status() == 0)
 
 for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:

@@ -24,6 +24,8 @@
 #define CLEAR_BELOW	"\033[J"
 #define HIDE_CURSOR	"\033[?25l"
 #define SHOW_CURSOR	"\033[?25h"
+#define CUT_LINES	"\033[?7l"	/* where the terminal ends */
+#define WRAP_LINES	"\033[?7h"
 
 static const int signals[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGWINCH, 0
@@ -54,7 +56,7 @@ static void take(void)
 		raw.c_cc[VTIME] = 0;
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	}
-	fputs(HIDE_CURSOR HOME CLEAR_BELOW, stdout);
+	fputs(CUT_LINES HIDE_CURSOR HOME CLEAR_BELOW, stdout);
 	fflush(stdout);
 	screen.taken = true;
 }
@@ -66,7 +68,7 @@ static void give_back(void)
 	screen.taken = false;
 	if (screen.has_keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &screen.saved);
-	fputs(SHOW_CURSOR, stdout);
+	fputs(WRAP_LINES SHOW_CURSOR, stdout);
 	fflush(stdout);
 }
 

@@ -154,11 +154,21 @@ static void print_flow(const struct port_sample *port, bool rx,
 	       short_number(flow->bytes, total));
 }
 
+/* Ports that there is room for, between the header and what counts the others. */
+static size_t ports_shown(size_t count, bool on_screen)
+{
+	int room = screen_height() - 2;
+
+	if (!on_screen || 2 * count <= (size_t)(room > 0 ? room : 0))
+		return count;
+	return room > 1 ? (size_t)(room - 1) / 2 : 0;
+}
+
 static void print_table(const struct sample *before, const struct sample *after,
 			bool on_screen)
 {
 	double seconds = after->time - before->time;
-	int room = on_screen ? screen_height() - 2 : 0;
+	size_t shown = ports_shown(after->count, on_screen);
 	const struct port_sample *port, *was;
 	struct rates rates;
 	size_t i;
@@ -168,19 +178,20 @@ static void print_table(const struct sample *before, const struct sample *after,
 	printf("%-10s %-3s %-5s %-5s %9s %8s %8s %8s %8s %6s", "PORT", "", "PEER",
 	       "FILE", "MB/s", "pkt/s", "irq/s", "waiting", "stall/s", "bytes");
 	end_line(on_screen);
-	for (i = 0; i < after->count; i++) {
+	for (i = 0; i < shown; i++) {
 		port = &after->ports[i];
 		was = sample_port(before, port->name);
 		if (!was)
 			was = port;
-		room -= 2;
-		if (on_screen && room < 0)
-			break;
 		rates = get_rates(&was->rx, &port->rx, seconds);
 		print_flow(port, true, &port->rx, &rates);
 		end_line(on_screen);
 		rates = get_rates(&was->tx, &port->tx, seconds);
 		print_flow(port, false, &port->tx, &rates);
+		end_line(on_screen);
+	}
+	if (shown < after->count) {
+		printf("%zu more; name those to see", after->count - shown);
 		end_line(on_screen);
 	}
 	if (on_screen)
