@@ -19,7 +19,7 @@ help:
 	@echo '  make stream-test    dd, tar, pv and others in the guest, on sockets of the host'
 	@echo '  make debug-test     KUnit, selftests and cycles in a kernel full of checkers'
 	@echo '  make bench          instructions per operation, exact, and throughput as ratios'
-	@echo 'make soak             a thousand cycles, and every allocation of a probe failing: half an hour'
+	@echo 'make soak             a thousand cycles, every allocation failing, half an hour of stress: an hour or two'
 	@echo 'make clean            remove what was built here; the cache of downloads and builds stays'
 	@echo
 	@echo 'QEMU=, KERNEL= and KDIR= override the emulator, the kernel image and its build directory;'

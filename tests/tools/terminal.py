@@ -100,7 +100,8 @@ os.write(top.fd, b'q')
 check('lines wrap again', WRAP in top.expect(SHOW))
 check('q ends it', top.status() == 0)
 
-for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM,
+               signal.SIGUSR1, signal.SIGUSR2):
     top = Top()
     os.kill(top.pid, number)
     top.expect(SHOW)

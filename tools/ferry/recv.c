@@ -51,7 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Receive from a port until the other side closes.\vWhat came is written at once, in whatever pieces it comes. With --packet a packet can have --block bytes at most.",
+	.doc = "Receive from a port until the other side closes.\vWhat came is written at once, in whatever pieces it comes. With --packet a packet can have --block bytes at most. --json needs an --output.",
 	.children = port_children,
 };
 
