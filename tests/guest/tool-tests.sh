@@ -41,6 +41,39 @@ complains() {
 # member NAME: of the JSON object in out.
 member() { sed -n "s/^{.*\"$1\":\"\{0,1\}\([^\",}]*\).*}\$/\1/p" out; }
 
+# until_true COMMAND...: try it again and again, for 30 s at most.
+until_true() {
+	n=0
+	until "$@"; do
+		n=$((n + 1))
+		[ $n -lt 300 ] || return
+		usleep 100000
+	done
+}
+
+# attribute_is FILE TEXT, wait_for FILE TEXT: it is what the file says, or will be.
+attribute_is() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
+
+wait_for() { until_true attribute_is "$1" "$2" || { echo "$1 is '$(cat "$1")', not '$2'"; return 1; }; }
+
+# The buffers of a port and its own memory are empty. A writer may go on for a while: both are read anew.
+is_drained() {
+	attributes=/sys/class/ferry/ferry0p$1
+	attribute_is "$attributes/opened" r && [ "$(cat "$attributes/statistics/rx_bytes")" = "$(cat "$attributes/statistics/tx_bytes")" ] && attribute_is "$attributes/rx_waiting" 0
+}
+
+# read_away PORT: of one in loopback, what a writer that is gone has left behind, in its buffers and in the port.
+read_away() {
+	ferry recv --quiet --port="$1" >/dev/null &
+	reader=$!
+	until_true is_drained "$1"
+	result=$?
+	[ $result = 0 ] || grep . "$attributes"/opened "$attributes"/rx_waiting "$attributes"/statistics/?x_bytes
+	kill $reader
+	wait $reader
+	return $result
+}
+
 # Lines that differ from each other, so that no block is in the wrong place unseen.
 seq 1 100000 >lines
 bytes() { cat lines lines lines lines lines lines | head -c "$1"; }

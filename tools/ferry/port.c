@@ -109,6 +109,8 @@ static void keep_packets(const struct port *port)
 	if (errno == ENOTTY)
 		die("%s is not a port of a Ferry device; --packet needs one",
 		    port->name);
+	if (errno == ENODEV)
+		die_gone(port);
 	die("cannot keep packets of %s apart: %s", port->name, strerror(errno));
 }
 
