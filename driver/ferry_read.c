@@ -217,6 +217,17 @@ static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
 	return done;
 }
 
+/*
+ * Is the end of file still where the last read has met it? As that of a FIFO. What
+ * came before this look is in the ring, unless a RECV is still to tell of its end.
+ */
+static bool ferry_rx_is_at_end(struct ferry_rx *rx)
+{
+	return READ_ONCE(rx->eof) &&
+	       !(ferry_port_status(rx->port) & (FERRY_PORT_STATUS_CONNECTED |
+						FERRY_PORT_STATUS_HUP));
+}
+
 /* Be woken when there is more. True: there is already. */
 static bool ferry_rx_ask(struct ferry_rx *rx)
 {
@@ -227,7 +238,8 @@ static bool ferry_rx_ask(struct ferry_rx *rx)
 		ferry_rx_refill(rx);
 		rx->wanted = true;
 		ferry_rx_arm(rx);
-		ready = ferry_rx_is_ready(rx);
+		/* Another reader may have met the end since the caller's look. */
+		ready = ferry_rx_is_ready(rx) || ferry_rx_is_at_end(rx);
 	}
 	spin_unlock_irq(&rx->chan->lock);
 	return ready;
@@ -249,12 +261,6 @@ static int ferry_rx_sleep(struct ferry_rx *rx, struct file *filp)
 	return err;
 }
 
-/* Is the end of file still where the last read has met it? As that of a FIFO. */
-static bool ferry_rx_is_at_end(struct ferry_rx *rx)
-{
-	return READ_ONCE(rx->eof) && !(ferry_port_status(rx->port) & FERRY_PORT_STATUS_CONNECTED);
-}
-
 /**
  * ferry_rx_read() - read(2)
  * @rx: direction
@@ -268,6 +274,7 @@ static bool ferry_rx_is_at_end(struct ferry_rx *rx)
 ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *to, bool nonblock,
 		      bool nowait)
 {
+	bool at_end;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
@@ -279,6 +286,8 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 			if (mutex_lock_interruptible(&rx->mutex))
 				return -ERESTARTSYS;
 		}
+		/* Before the ring: it may hold all of a peer that came and left since. */
+		at_end = ferry_rx_is_at_end(rx);
 		if (READ_ONCE(rx->port->reader) != filp)
 			ret = 0;
 		else if (!rx->pool)
@@ -288,7 +297,7 @@ ssize_t ferry_rx_read(struct ferry_rx *rx, struct file *filp, struct iov_iter *t
 		else
 			ret = ferry_rx_take_bytes(rx, to);
 		if (unlikely(rx->eof) && ret) {
-			if (ret == -EAGAIN && ferry_rx_is_at_end(rx))
+			if (ret == -EAGAIN && at_end)
 				ret = 0;
 			else
 				WRITE_ONCE(rx->eof, false);
@@ -319,8 +328,11 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 {
 	struct ferry_chan *chan = rx->chan;
 	__poll_t mask = 0;
+	bool at_end;
 
 	spin_lock_irq(&chan->lock);
+	/* As in ferry_rx_read(). */
+	at_end = ferry_rx_is_at_end(rx);
 	if (ferry_rx_collect(rx)) {
 		ferry_rx_refill(rx);
 		if (arm)
@@ -328,10 +340,10 @@ __poll_t ferry_rx_poll(struct ferry_rx *rx, bool arm)
 		ferry_rx_arm(rx);
 		if (ferry_rx_is_ready(rx))
 			mask = EPOLLIN | EPOLLRDNORM;
+		else if (unlikely(at_end))
+			mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 		if (rx->hups != READ_ONCE(rx->hups_taken))
 			mask |= EPOLLRDHUP;
-		if (unlikely(ferry_rx_is_at_end(rx)))
-			mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 		if (rx->failed || chan->dead)
 			mask |= EPOLLERR;
 	} else if (READ_ONCE(rx->failed)) {
