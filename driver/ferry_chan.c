@@ -297,7 +297,8 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	ferry_ring_init(&chan->ring, sq, cq, chan->doorbell, cfg->order, 0);
 	spin_lock_irq(&chan->lock);
 	chan->dead = false;
-	chan->paused = false;
+	/* Who shares the owner may look and ask already; nothing is submitted yet. */
+	chan->paused = true;
 	chan->armed = false;
 	chan->error = (struct ferry_error){};
 	chan->killed = NULL;
@@ -306,6 +307,8 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	err = ferry_chan_program(chan);
 	if (err)
 		chan->cfg.let_go = NULL;
+	else
+		ferry_chan_rearm(chan);
 	mutex_unlock(&chan->cmd_lock);
 	if (err)
 		ferry_chan_release(chan);

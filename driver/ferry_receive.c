@@ -312,7 +312,10 @@ static void ferry_rx_notify(void *owner)
 		rx->stats.spurious++;
 }
 
-/* Likewise. The ring is empty, and nothing that was asked for will come. */
+/*
+ * Likewise, when the channel was started, too. The device has no block, and nothing
+ * that was asked for will come.
+ */
 static void ferry_rx_restarted(void *owner)
 {
 	struct ferry_rx *rx = owner;
@@ -477,11 +480,6 @@ int ferry_rx_start(struct ferry_rx *rx)
 	err = ferry_chan_start(rx->chan, &cfg);
 	if (err)
 		goto err_destroy_pool;
-
-	spin_lock_irq(&rx->chan->lock);
-	ferry_rx_refill(rx);
-	ferry_rx_arm(rx);
-	spin_unlock_irq(&rx->chan->lock);
 	mutex_unlock(&rx->mutex);
 	return 0;
 
