@@ -203,8 +203,8 @@ struct ferry_chan_config {
  * @ring: the rings; indices are the owner's, memory is there while @live
  * @live: @ring may be looked at
  * @dead: halted or reset: nothing will complete any more
- * @paused: not yet started, stopped for suspend, or parked; an owner that submits in interrupts
- *	must not
+ * @paused: not yet started, stopped for suspend, or parked; an owner that submits
+ *	in interrupts must not
  * @armed: CQ_ARM was written, and its interrupt not seen
  * @armed_index: last value of CQ_ARM
  * @late: @watch saw a completion whose interrupt had not come
