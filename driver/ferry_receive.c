@@ -519,8 +519,10 @@ bool ferry_rx_park(struct ferry_rx *rx)
 	/* No interrupt will come for what was completed by hand. */
 	list_del_init(&rx->waiter.node);
 	rx->wanted = false;
-	left = left && (rx->filled != rx->taken || rx->ends != rx->ends_taken) &&
-	       !chan->dead && !rx->failed;
+	/* An end with nothing before it is not the next reader's; an empty packet may be. */
+	left = left && !chan->dead && !rx->failed &&
+	       (rx->filled != rx->taken ||
+		(rx->packets && rx->ends - rx->hups != rx->ends_taken - rx->hups_taken));
 	spin_unlock_irq(&chan->lock);
 	cancel_delayed_work_sync(&rx->work);
 	mutex_unlock(&rx->mutex);
