@@ -57,6 +57,8 @@ static ssize_t rx_waiting_show(struct device *dev, struct device_attribute *attr
 	struct ferry_rx *rx = &to_ferry_port(dev)->rx;
 	u32 waiting;
 
+	/* What is in the ring has come, too. */
+	ferry_rx_poll(rx, false);
 	spin_lock_irq(&rx->chan->lock);
 	waiting = rx->filled - READ_ONCE(rx->taken);
 	spin_unlock_irq(&rx->chan->lock);
@@ -170,14 +172,17 @@ static ssize_t ferry_counter_show(struct device *dev, struct device_attribute *a
 	struct ferry_port *port = to_ferry_port(dev);
 	u64 value;
 
+	/* What was moved is counted when it is looked at, unless somebody has done so. */
 	if (counter->rx) {
+		ferry_rx_poll(&port->rx, false);
 		spin_lock_irq(&port->rx.chan->lock);
 		value = *(u64 *)((void *)&port->rx.stats + counter->offset);
 		spin_unlock_irq(&port->rx.chan->lock);
 	} else {
-		/* What was sent is counted when it is looked at, or by the writer. */
 		ferry_tx_update(&port->tx);
+		spin_lock_irq(&port->tx.chan->lock);
 		value = READ_ONCE(*(u64 *)((void *)&port->tx.stats + counter->offset));
+		spin_unlock_irq(&port->tx.chan->lock);
 	}
 	return sysfs_emit(buf, "%llu\n", value);
 }
