@@ -181,7 +181,8 @@ static void ferry_port_write_out(FerryPort *p)
 static bool ferry_port_may_read(FerryPort *p)
 {
     return ferry_port_is_running(p) && !qatomic_read(&p->closed) &&
-           !p->late->len && !qatomic_read(&p->rx_hup) && ferry_fifo_room(&p->rx) >= FERRY_READ;
+           !p->late->len && !qatomic_read(&p->rx_hup) &&
+           ferry_fifo_room(&p->rx) >= FERRY_READ;
 }
 
 static int ferry_port_can_read(void *opaque)
@@ -281,8 +282,8 @@ static void ferry_port_sync(FerryPort *p)
 }
 
 /*
- * With an IOThread it can be that ferry_port_write_out() has locked; and a client
- * that connects for the first time tells of it in the main loop.
+ * With an IOThread it can be that ferry_port_write_out() has locked; and a
+ * client that connects for the first time tells of it in the main loop.
  */
 static void ferry_port_event(void *opaque, QEMUChrEvent event)
 {
