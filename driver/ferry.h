@@ -113,7 +113,7 @@ struct ferry_caps {
 /**
  * enum ferry_role - what a channel is for; fixed at probe
  * @FERRY_ROLE_USER: QUEUE_CREATE may claim it
- * @FERRY_ROLE_PORT: belongs to a port
+ * @FERRY_ROLE_PORT: belongs to a port, which need not have a node
  * @FERRY_ROLE_RESERVED: dma-channel-mask keeps it for somebody else
  * @FERRY_ROLES: number of roles
  */
@@ -273,7 +273,7 @@ struct ferry_irq {
  * @caps: capabilities
  * @nr_irqs: interrupts in @irqs
  * @irqs: interrupts
- * @role_mask: channels of each role
+ * @role_mask: channels of each role; of ports, where the port has a node
  * @claimed: channels in use; a bit is set by whoever claims
  * @chans: channels, caps.channels of them
  * @ports: ports, caps.ports of them; NULL where a channel is somebody else's

@@ -337,14 +337,11 @@ int ferry_ports_init(struct ferry_dev *fdev)
 {
 	struct device *parent = fdev->parent;
 	struct ferry_port *port;
+	bool usable = fdev->caps.bypass && fdev->caps.max_len >= FERRY_BLOCK_MIN;
 	u32 nr, channels, tx, rx;
-	u64 pair;
+	u64 pair, all = 0;
 	int err;
 
-	if (fdev->caps.ports && (!fdev->caps.bypass || fdev->caps.max_len < FERRY_BLOCK_MIN)) {
-		dev_warn(parent, "ports are of no use without BYPASS, or with entries so short\n");
-		fdev->caps.ports = 0;
-	}
 	fdev->ports = devm_kcalloc(parent, fdev->caps.ports, sizeof(*fdev->ports), GFP_KERNEL);
 	if (!fdev->ports)
 		return -ENOMEM;
@@ -360,21 +357,29 @@ int ferry_ports_init(struct ferry_dev *fdev)
 					     "port %u has impossible channels, %u and %u\n",
 					     nr, tx, rx);
 		pair = BIT_ULL(tx) | BIT_ULL(rx);
-		if (fdev->role_mask[FERRY_ROLE_PORT] & pair)
+		if (all & pair)
 			return dev_err_probe(parent, -ENODEV,
 					     "port %u has the channels of another, %u and %u\n",
 					     nr, tx, rx);
-		/* dma-channel-mask has given it to somebody else. */
-		if (fdev->role_mask[FERRY_ROLE_RESERVED] & pair)
+		all |= pair;
+		/* Who may have a queue may not talk to a peer for that. */
+		fdev->role_mask[FERRY_ROLE_USER] &= ~pair;
+		if (fdev->chans[tx].role == FERRY_ROLE_USER)
+			fdev->chans[tx].role = FERRY_ROLE_PORT;
+		if (fdev->chans[rx].role == FERRY_ROLE_USER)
+			fdev->chans[rx].role = FERRY_ROLE_PORT;
+		/* dma-channel-mask has given it to somebody else, or one half of it. */
+		if (!usable || fdev->role_mask[FERRY_ROLE_RESERVED] & pair)
 			continue;
 		port = ferry_port_create(fdev, nr, tx, rx);
 		if (IS_ERR(port))
 			return dev_err_probe(parent, PTR_ERR(port), "cannot make port %u\n", nr);
 		fdev->ports[nr] = port;
-		fdev->chans[tx].role = FERRY_ROLE_PORT;
-		fdev->chans[rx].role = FERRY_ROLE_PORT;
 		fdev->role_mask[FERRY_ROLE_PORT] |= pair;
-		fdev->role_mask[FERRY_ROLE_USER] &= ~pair;
+	}
+	if (fdev->caps.ports && !usable) {
+		dev_warn(parent, "ports are of no use without BYPASS, or with entries so short\n");
+		fdev->caps.ports = 0;
 	}
 	return 0;
 }
