@@ -443,7 +443,7 @@ int ferry_chan_park(struct ferry_chan *chan)
 
 /**
  * ferry_chan_suspend() - stop a channel, after it has finished unless it may wait for ever
- * @chan: channel; user space is frozen
+ * @chan: channel; user space is frozen, and others find it paused
  *
  * May sleep for up to a second.
  *
@@ -484,9 +484,12 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	if (!chan->live || chan->dead || chan->parked)
 		goto out_unlock;
 	state = ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS));
-	/* It was not stopped. A halt has its interrupt. */
-	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED)
+	/* It was not stopped. A halt has its interrupt, or the timer finds it. */
+	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED) {
+		if (chan->paused)
+			ferry_chan_rearm(chan);
 		goto out_unlock;
+	}
 	/*
 	 * A stop that took too long may end any time. A reset does not tell how far
 	 * an entry came that was waiting for a port.
