@@ -57,6 +57,9 @@ static void ferry_tx_reap(struct ferry_tx *tx)
 	lockdep_assert_held(&tx->mutex);
 
 	while ((run = ferry_ring_completed(ring, ferry_tx_size(tx)))) {
+		/* The last of them may be one that was cut, and is not for a writer to see. */
+		if (unlikely(READ_ONCE(tx->chan->paused)))
+			break;
 		for (i = ring->head; i != ring->head + run; i++) {
 			cqe = ferry_ring_cqe(ring, i);
 			block = tx->blocks[i & ring->mask];
@@ -171,13 +174,16 @@ static int ferry_tx_make_room(struct ferry_tx *tx, struct file *filp, u32 need, 
 {
 	bool overrun = false;
 	u32 target, epoch;
+	bool paused;
 	int err;
 
 	for (;;) {
-		if (ferry_ring_space(&tx->chan->ring) >= need)
+		/* Not all who write are frozen in a suspend: the kernel may. */
+		paused = READ_ONCE(tx->chan->paused);
+		if (!paused && ferry_ring_space(&tx->chan->ring) >= need)
 			return 0;
 		ferry_tx_reap(tx);
-		if (ferry_ring_space(&tx->chan->ring) >= need)
+		if (!paused && ferry_ring_space(&tx->chan->ring) >= need)
 			return 0;
 		target = ferry_tx_room_at(tx, need);
 		if (!overrun)
