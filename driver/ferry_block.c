@@ -13,7 +13,7 @@
  * A block is copied to or from user space, so it comes from a cache that says
  * which part of it may be (plain slab memory must not be copied under
  * CONFIG_HARDENED_USERCOPY). Each port has a cache of its own, since the size
- * is a setting; its name is that of the port.
+ * is a setting; its name is that of the port, and a number.
  *
  * A block stays mapped as long as it lives; between device and CPU it only
  * changes hands, by dma_sync_single_for_*(), which costs next to nothing where
@@ -48,17 +48,23 @@ static void ferry_block_free(void *block, void *data)
  */
 int ferry_block_cache(struct ferry_port *port)
 {
+	static atomic_t caches = ATOMIC_INIT(0);
 	u32 size = port->config.buffer_size;
+	char name[32];
 
 	lockdep_assert_held(&port->lock);
 
-	if (!port->cache)
-		port->cache = kmem_cache_create_usercopy(dev_name(&port->dev),
+	if (!port->cache) {
+		/* One that was lost has its name for good, and a port may be made again. */
+		snprintf(name, sizeof(name), "%s-%d", dev_name(&port->dev),
+			 atomic_inc_return(&caches));
+		port->cache = kmem_cache_create_usercopy(name,
 							 struct_size_t(struct ferry_block, data,
 								       size),
 							 __alignof__(struct ferry_block), 0,
 							 offsetof(struct ferry_block, data), size,
 							 NULL);
+	}
 	return port->cache ? 0 : -ENOMEM;
 }
 

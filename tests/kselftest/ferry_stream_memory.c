@@ -6,6 +6,7 @@
  */
 #include "ferry_stream.h"
 
+#include <glob.h>
 #include <sys/prctl.h>
 
 #define FAILSLAB	"/sys/kernel/debug/failslab"
@@ -61,6 +62,7 @@ static const char *not_all_may_fail(void)
 FIXTURE_SETUP(memory)
 {
 	const char *why = no_ports();
+	glob_t found;
 
 	self->fd = -1;
 	if (why)
@@ -69,8 +71,12 @@ FIXTURE_SETUP(memory)
 		SKIP(return, "no fault injection: not the debug guest, or not root");
 	self->fd = port_fresh(0, O_NONBLOCK);
 	ASSERT_LE(0, self->fd);
-	snprintf(self->cache, sizeof(self->cache), "/sys/kernel/slab/%s/failslab",
+	snprintf(self->cache, sizeof(self->cache), "/sys/kernel/slab/%s-*/failslab",
 		 strrchr(port_node(0), '/') + 1);
+	ASSERT_EQ(0, glob(self->cache, 0, NULL, &found)) TH_LOG("%s", self->cache);
+	ASSERT_EQ(1, found.gl_pathc);
+	snprintf(self->cache, sizeof(self->cache), "%s", found.gl_pathv[0]);
+	globfree(&found);
 	ASSERT_EQ(0, access(self->cache, W_OK)) TH_LOG("%s", self->cache);
 }
 
