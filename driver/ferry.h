@@ -406,6 +406,7 @@ static inline void ferry_dev_exit(struct ferry_dev *fdev, int idx)
 }
 
 /* ferry_main.c */
+int ferry_dev_wait(struct ferry_dev *fdev);
 int ferry_dev_reset(struct ferry_dev *fdev);
 
 /* ferry_power.c */

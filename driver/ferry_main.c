@@ -36,6 +36,23 @@ static int ferry_reset_own_channels(struct ferry_dev *fdev)
 }
 
 /**
+ * ferry_dev_wait() - wait until the device is READY
+ * @fdev: device, powered
+ *
+ * May sleep.
+ *
+ * Return: 0, or -ETIMEDOUT past its bound.
+ */
+int ferry_dev_wait(struct ferry_dev *fdev)
+{
+	u32 status;
+
+	return readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status,
+				  status & FERRY_STATUS_READY, FERRY_POLL_US,
+				  fdev->caps.reset_us + FERRY_SLACK_US);
+}
+
+/**
  * ferry_dev_reset() - stop everything and put every register back
  * @fdev: device, powered; nobody uses a channel
  *
@@ -47,17 +64,13 @@ static int ferry_reset_own_channels(struct ferry_dev *fdev)
  */
 int ferry_dev_reset(struct ferry_dev *fdev)
 {
-	u32 status;
-
 	if (fdev->role_mask[FERRY_ROLE_RESERVED])
 		return ferry_reset_own_channels(fdev);
 	if (fdev->role_mask[FERRY_ROLE_PORT] && !ferry_reset_own_channels(fdev))
 		return 0;
 
 	writel(FERRY_CTRL_RESET, fdev->ctrl + FERRY_CTRL);
-	return readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status,
-				  status & FERRY_STATUS_READY, FERRY_POLL_US,
-				  fdev->caps.reset_us + FERRY_SLACK_US);
+	return ferry_dev_wait(fdev);
 }
 
 static int ferry_read_caps(struct ferry_dev *fdev)
@@ -275,7 +288,6 @@ static int ferry_probe(struct platform_device *pdev)
 	struct device *dev = &pdev->dev;
 	struct ferry_caps *caps;
 	struct ferry_dev *fdev;
-	u32 status;
 	int err;
 
 	fdev = ferry_cdev_alloc(dev);
@@ -316,8 +328,7 @@ static int ferry_probe(struct platform_device *pdev)
 	/* One user cannot take all. */
 	fdev->max_queues = DIV_ROUND_UP(hweight64(fdev->role_mask[FERRY_ROLE_USER]), 2);
 
-	err = readl_poll_timeout(fdev->ctrl + FERRY_STATUS, status, status & FERRY_STATUS_READY,
-				 FERRY_POLL_US, caps->reset_us + FERRY_SLACK_US);
+	err = ferry_dev_wait(fdev);
 	if (!err)
 		err = ferry_dev_reset(fdev);
 	if (err)

@@ -253,7 +253,8 @@ struct ferry_tx_stats {
  * @lingering: closed with SENDs outstanding; @retire releases the channel behind
  *	the last of them. Set under &ferry_port.lock and &ferry_chan.lock
  * @retire: work
- * @stats: counters; @interrupts under &ferry_chan.lock, the rest under @mutex
+ * @stats: counters; @interrupts under &ferry_chan.lock, the rest under @mutex, for
+ *	which sysfs does not wait
  */
 struct ferry_tx {
 	struct ferry_port *port;

@@ -16,7 +16,7 @@
  * is reset when it comes back. Channels that are somebody else's keep it
  * powered for ever, and the reset line untouched. Ports keep it powered, too: what
  * a peer sends before anybody opens the port waits in the device, and stays
- * there over suspend.
+ * there over suspend, but not over hibernation.
  *
  * While it is suspended nobody looks at a register: the interrupts are disabled
  * and the timers of the channels off. A device that does not come back with
@@ -218,11 +218,11 @@ err_resume:
 static int ferry_resume(struct device *dev)
 {
 	struct ferry_dev *fdev = dev_get_drvdata(dev);
-	int err = 0;
 	u32 nr;
+	int err;
 
-	if (!ferry_power_stays(fdev))
-		err = pm_runtime_force_resume(dev);
+	/* Hibernation takes its power nevertheless. */
+	err = ferry_power_stays(fdev) ? ferry_dev_wait(fdev) : pm_runtime_force_resume(dev);
 	if (err) {
 		/* Nothing will complete: who waits is told. */
 		for_each_set_bit(nr, fdev->claimed, fdev->caps.channels)

@@ -321,7 +321,8 @@ static void ferry_rx_restarted(void *owner)
 	struct ferry_rx *rx = owner;
 
 	list_del_init(&rx->waiter.node);
-	/* COALESCE is as at the start. */
+	/* The device may have been without power; COALESCE is as at the start, too. */
+	ferry_port_set_idle(rx->port, rx->packets);
 	rx->mod.level = 0;
 	rx->mod.hold = 0;
 	ferry_rx_service(rx);

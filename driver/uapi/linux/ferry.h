@@ -326,7 +326,8 @@ struct ferry_submit {
  * long the next one is). 0 may be an empty packet, too: FERRY_PORT_EOF tells, or
  * POLLRDHUP before. A packet that does not fit into the port's buffers
  * (max_packet): EMSGSIZE for the writer; to the reader it comes cut. A packet that
- * the peer has not finished when it closed is dropped.
+ * the peer has not finished when it closed is dropped, and what the read that
+ * returned 0 for it has left in the reader's memory is undefined.
  *
  * A packet is whatever was sent up to its end. What is written in byte mode ends
  * none: where the port has packets (FERRY_PORT_PACKETS) it is the beginning of the
@@ -358,7 +359,8 @@ struct ferry_submit {
  * @tx_channel: number of the channel that sends
  * @buffer_size: bytes in a buffer
  * @entries: buffers that wait for what comes; as many can be waiting to be sent
- * @max_packet: longest packet that can be sent; at least so much can be received
+ * @max_packet: longest packet that can be sent; at least so much can be received, if
+ *	the mode was set before it came
  * @last_packet: length of the last packet read, before it was cut
  * @readable: as FIONREAD
  * @queued: as TIOCOUTQ
