@@ -165,6 +165,47 @@ TEST_F(life, what_was_not_read_stays_for_the_next_reader)
 	EXPECT_EQ(0, port_set(0, "buffer_size", 4096));
 }
 
+/* An end of packet without a byte is nothing to who reads bytes, and not left behind. */
+TEST_F(life, empty_packet_keeps_no_port_busy)
+{
+	ASSERT_EQ(0, port_mode(self->fd, FERRY_PORT_MODE_PACKET));
+	ASSERT_EQ(0, do_write(self->fd, self->out, 0));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(POLLIN, port_ready(self->fd, POLLIN, 10000));
+	ASSERT_EQ(0, port_mode(self->fd, 0));
+	ASSERT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, port_set(0, "buffer_size", 512));
+	EXPECT_EQ(0, port_set(0, "buffer_size", 4096));
+	/* To who reads packets it is one. */
+	self->fd = port_open(0, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, port_mode(self->fd, FERRY_PORT_MODE_PACKET));
+	ASSERT_EQ(0, do_write(self->fd, self->out, 0));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(POLLIN, port_ready(self->fd, POLLIN, 10000));
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = port_open(0, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, port_mode(self->fd, FERRY_PORT_MODE_PACKET));
+	set_nonblock(self->fd, true);
+	EXPECT_EQ(0, do_read(self->fd, self->in, 10));
+	EXPECT_EQ(-EAGAIN, do_read(self->fd, self->in, 10));
+}
+
+/* Nobody sleeps for it, and nobody has read. */
+TEST_F(life, what_waits_is_told_without_a_reader)
+{
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+	long long bytes = port_get(0, "statistics/rx_bytes");
+
+	ASSERT_EQ(8000, do_write(self->fd, self->out, 8000));
+	ASSERT_EQ(0, fsync(self->fd));
+	while (port_get(0, "rx_waiting") != 8000)
+		ASSERT_LT(now_ns(), end);
+	EXPECT_EQ(bytes + 8000, port_get(0, "statistics/rx_bytes"));
+	ASSERT_EQ(8000, read_all(self->fd, self->in, 8000));
+}
+
 TEST_F(life, next_writer_goes_on_behind_the_last)
 {
 	size_t sent = 0;
