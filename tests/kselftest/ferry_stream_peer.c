@@ -150,9 +150,6 @@ TEST_F(peer, what_the_next_peer_sent_comes_behind_the_end)
 	ASSERT_EQ(0, connect_peer());
 	ASSERT_EQ(0, say("abcdefg"));
 	ASSERT_EQ(0, leave());
-	/* The end of the last one, as long as nothing has come. */
-	while (!port_get(variant->port, "rx_waiting"))
-		ASSERT_LT(0, port_ready(self->fd, POLLIN, 5000));
 	ASSERT_EQ(7, take(self->fd, self->buf));
 	EXPECT_EQ(0, take(self->fd, self->buf));
 	EXPECT_EQ(0, take(self->fd, self->buf));
@@ -194,20 +191,48 @@ static void *read_it(void *data)
 	return NULL;
 }
 
+/* Also who does not sleep yet when another one takes it. */
 TEST_F(peer, everybody_who_sleeps_gets_the_end)
 {
 	struct mover r[3];
 
+	for (int round = 0; round < 50; round++) {
+		ASSERT_EQ(0, connect_peer());
+		/* The end of the last one is over. */
+		set_nonblock(self->fd, true);
+		ASSERT_EQ(-EAGAIN, do_read(self->fd, self->buf, 1));
+		set_nonblock(self->fd, false);
+		for (int i = 0; i < 3; i++) {
+			r[i] = (struct mover){ .fd = self->fd, .result = -1 };
+			ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, read_it, &r[i]));
+		}
+		ASSERT_EQ(0, leave());
+		for (int i = 0; i < 3; i++) {
+			ASSERT_EQ(0, ended(r[i].thread)) TH_LOG("round %d", round);
+			EXPECT_EQ(0, r[i].result);
+		}
+	}
+}
+
+/* What is left of a peer is its end alone: that is not for who opens next. */
+TEST_F(peer, end_that_was_not_read_is_not_the_next_readers)
+{
+	long long hangups = port_get(variant->port, "statistics/rx_hangups");
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+
 	ASSERT_EQ(0, connect_peer());
-	for (int i = 0; i < 3; i++) {
-		r[i] = (struct mover){ .fd = self->fd, .result = -1 };
-		ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, read_it, &r[i]));
-	}
+	ASSERT_EQ(0, say("abc"));
+	ASSERT_EQ(3, take(self->fd, self->buf));
 	ASSERT_EQ(0, leave());
-	for (int i = 0; i < 3; i++) {
-		ASSERT_EQ(0, pthread_join(r[i].thread, NULL));
-		EXPECT_EQ(0, r[i].result);
-	}
+	/* Whoever looks has it taken out of the ring. */
+	while (port_get(variant->port, "statistics/rx_hangups") == hangups)
+		ASSERT_LT(now_ns(), end);
+	self->fd = port_reopen(self->fd, variant->port, variant->mode);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, port_ready(self->fd, POLLIN | POLLRDHUP, 0));
+	set_nonblock(self->fd, true);
+	EXPECT_EQ(-EAGAIN, do_read(self->fd, self->buf, 1));
+	set_nonblock(self->fd, false);
 }
 
 /* How to wait for the next peer without opening the port anew. */
