@@ -6,6 +6,7 @@
 
 #include <linux/userfaultfd.h>
 #include <sys/epoll.h>
+#include <sys/klog.h>
 
 FIXTURE(wake)
 {
@@ -183,6 +184,50 @@ TEST_F(wake, flush_ends_an_fsync)
 	ASSERT_EQ(0, ended(s.thread));
 	EXPECT_EQ(-EIO, s.result);
 	ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+}
+
+/* As the log tells; who may not read it sees none. */
+static int lost_interrupts(void)
+{
+	static char log[1 << 20];
+	int n = klogctl(3, log, sizeof(log) - 1);
+	int lost = 0;
+
+	log[n < 0 ? 0 : n] = 0;
+	for (const char *at = log; (at = strstr(at, "lost an interrupt")); at++)
+		lost++;
+	return lost;
+}
+
+static void *flush_often(void *data)
+{
+	struct sleeper *s = data;
+
+	for (int i = 0; i < 100 && !s->result; i++)
+		s->result = port_control(s->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX);
+	__atomic_store_n(&s->tid, 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The channel is stopped and started under who asks, and what he asked for holds. */
+TEST_F(wake, who_polls_beside_a_flush_is_woken)
+{
+	int before = lost_interrupts();
+
+	for (int i = 0; i < 3; i++) {
+		struct sleeper s = { .fd = self->fd, .tid = 1 };
+
+		ASSERT_EQ(0, pthread_create(&s.thread, NULL, flush_often, &s));
+		while (__atomic_load_n(&s.tid, __ATOMIC_ACQUIRE))
+			ASSERT_EQ(0, port_ready(self->fd, POLLIN, 0));
+		ASSERT_EQ(0, pthread_join(s.thread, NULL));
+		ASSERT_EQ(0, s.result);
+		ASSERT_EQ(1, do_write(self->fd, self->buf, 1));
+		ASSERT_EQ(POLLIN, port_ready(self->fd, POLLIN, 30000)) TH_LOG("round %d", i);
+		ASSERT_EQ(1, do_read(self->fd, self->buf, 1));
+	}
+	/* By interrupts, and not by the timer that looks for lost ones. */
+	EXPECT_EQ(before, lost_interrupts());
 }
 
 struct stuck {
