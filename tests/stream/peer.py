@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """peer.py DIRECTORY: the host's side of tests/guest/programs, one TAP result each.
 
@@ -8,30 +8,18 @@ fails says why; its socket is closed then, so that the guest does not wait.
 import hashlib
 import os
 import random
-import socket
 import sys
 import threading
-import time
+
+import port
 
 DIRECTORY = sys.argv[1]
 END = b'the end of all streams\n'
-LIMIT = 600
+LIMIT = port.LIMIT
 
 
-def connect(port):
-    """A peer of a port; QEMU may not be there yet, or not have let the last one go."""
-    end = time.monotonic() + LIMIT
-    while True:
-        peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(LIMIT)
-        try:
-            peer.connect(f'{DIRECTORY}/{port}')
-            return peer
-        except OSError:
-            peer.close()
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+def connect(number):
+    return port.connect(f'{DIRECTORY}/{number}')
 
 
 def send(peer, data):
@@ -59,12 +47,12 @@ def check(sent, received):
         raise ValueError(f'{len(received)} bytes, of which the first {len(same)} are as sent')
 
 
-def there_and_back(port):
+def there_and_back(number):
     """Send and close; the answer is the next connection's."""
     data = os.urandom(3_000_001)
-    with connect(port) as peer:
+    with connect(number) as peer:
         send(peer, data)
-    with connect(port) as peer:
+    with connect(number) as peer:
         check(data, receive(peer, len(data)))
 
 
@@ -90,17 +78,17 @@ def through(ends):
         check(sent, received.get((number + 1) % len(ends), b''))
 
 
-def echo(port):
-    through([connect(port)])
+def echo(number):
+    through([connect(number)])
 
 
-def relay(port):
-    through([connect(port), connect(port + 1)])
+def relay(number):
+    through([connect(number), connect(number + 1)])
 
 
-def archive(port):
+def archive(number):
     """All up to a line that says so; then back with it."""
-    with connect(port) as peer:
+    with connect(number) as peer:
         data = bytearray()
         while not data.endswith(END):
             piece = peer.recv(65536)
@@ -115,9 +103,9 @@ CASES = (('dd', there_and_back, 0), ('socat', echo, 1), ('tar and zstd', archive
 results = {}
 
 
-def run(name, case, port):
+def run(name, case, number):
     try:
-        case(port)
+        case(number)
         results[name] = None
     except Exception as error:      # whatever it is, it is this case's result
         results[name] = repr(error)
