@@ -73,7 +73,6 @@
 struct clk;
 struct dentry;
 struct ferry_dev;
-struct ferry_port;
 struct ferry_queue;
 struct reset_control;
 struct vm_area_struct;
@@ -276,7 +275,8 @@ struct ferry_irq {
  * @role_mask: channels of each role; of ports, where the port has a node
  * @claimed: channels in use; a bit is set by whoever claims
  * @chans: channels, caps.channels of them
- * @ports: ports, caps.ports of them; NULL where a channel is somebody else's
+ * @ports: ports, by number, without those of which a channel is somebody else's;
+ *	fixed at probe
  * @srcu: held by every call of user space; see ferry_dev_enter()
  * @unplugged: the device is gone, or the machine goes down; never cleared.
  *	Unbinding synchronises @srcu then
@@ -305,7 +305,7 @@ struct ferry_dev {
 	u64 role_mask[FERRY_ROLES];
 	DECLARE_BITMAP(claimed, FERRY_MAX_CHANNELS);
 	struct ferry_chan *chans;
-	struct ferry_port **ports;
+	struct list_head ports;
 
 	struct srcu_struct srcu;
 	bool unplugged;

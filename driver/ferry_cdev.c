@@ -400,6 +400,7 @@ struct ferry_dev *ferry_cdev_alloc(struct device *parent)
 	fdev->parent = parent;
 	mutex_init(&fdev->files_lock);
 	INIT_LIST_HEAD(&fdev->files);
+	INIT_LIST_HEAD(&fdev->ports);
 	mutex_init(&fdev->bufs_lock);
 	INIT_LIST_HEAD(&fdev->bufs);
 	mutex_init(&fdev->share_lock);

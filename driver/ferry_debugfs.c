@@ -187,6 +187,7 @@ DEFINE_SHOW_ATTRIBUTE(ferry_chan_windows);
  */
 void ferry_debugfs_add(struct ferry_dev *fdev)
 {
+	struct ferry_port *port;
 	struct dentry *dir;
 	char name[24];
 	u32 nr;
@@ -201,12 +202,10 @@ void ferry_debugfs_add(struct ferry_dev *fdev)
 		debugfs_create_file("windows", 0400, dir, &fdev->chans[nr],
 				    &ferry_chan_windows_fops);
 	}
-	for (nr = 0; nr < fdev->caps.ports; nr++) {
-		if (!fdev->ports[nr])
-			continue;
-		snprintf(name, sizeof(name), "port%u", nr);
+	list_for_each_entry(port, &fdev->ports, node) {
+		snprintf(name, sizeof(name), "port%u", port->nr);
 		dir = debugfs_create_dir(name, fdev->debugfs);
-		debugfs_create_file("regs", 0400, dir, fdev->ports[nr], &ferry_port_regs_fops);
+		debugfs_create_file("regs", 0400, dir, port, &ferry_port_regs_fops);
 	}
 }
 

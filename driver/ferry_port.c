@@ -318,11 +318,12 @@ static struct ferry_port *ferry_port_create(struct ferry_dev *fdev, u32 nr, u32 
 static void ferry_ports_put(void *data)
 {
 	struct ferry_dev *fdev = data;
-	u32 nr;
+	struct ferry_port *port, *next;
 
-	for (nr = 0; nr < fdev->caps.ports; nr++)
-		if (fdev->ports[nr])
-			put_device(&fdev->ports[nr]->dev);
+	list_for_each_entry_safe(port, next, &fdev->ports, node) {
+		list_del(&port->node);
+		put_device(&port->dev);
+	}
 }
 
 /**
@@ -342,9 +343,6 @@ int ferry_ports_init(struct ferry_dev *fdev)
 	u64 pair, all = 0;
 	int err;
 
-	fdev->ports = devm_kcalloc(parent, fdev->caps.ports, sizeof(*fdev->ports), GFP_KERNEL);
-	if (!fdev->ports)
-		return -ENOMEM;
 	err = devm_add_action_or_reset(parent, ferry_ports_put, fdev);
 	if (err)
 		return err;
@@ -374,7 +372,7 @@ int ferry_ports_init(struct ferry_dev *fdev)
 		port = ferry_port_create(fdev, nr, tx, rx);
 		if (IS_ERR(port))
 			return dev_err_probe(parent, PTR_ERR(port), "cannot make port %u\n", nr);
-		fdev->ports[nr] = port;
+		list_add_tail(&port->node, &fdev->ports);
 		fdev->role_mask[FERRY_ROLE_PORT] |= pair;
 	}
 	if (fdev->caps.ports && !usable) {
@@ -392,16 +390,16 @@ int ferry_ports_init(struct ferry_dev *fdev)
  */
 int ferry_ports_add(struct ferry_dev *fdev)
 {
-	int err = 0;
-	u32 nr;
+	struct ferry_port *port;
+	int err;
 
-	for (nr = 0; nr < fdev->caps.ports && !err; nr++) {
-		if (!fdev->ports[nr])
-			continue;
-		err = cdev_device_add(&fdev->ports[nr]->cdev, &fdev->ports[nr]->dev);
-		fdev->ports[nr]->added = !err;
+	list_for_each_entry(port, &fdev->ports, node) {
+		err = cdev_device_add(&port->cdev, &port->dev);
+		if (err)
+			return err;
+		port->added = true;
 	}
-	return err;
+	return 0;
 }
 
 /**
@@ -410,11 +408,11 @@ int ferry_ports_add(struct ferry_dev *fdev)
  */
 void ferry_ports_del(struct ferry_dev *fdev)
 {
-	u32 nr;
+	struct ferry_port *port;
 
-	for (nr = 0; nr < fdev->caps.ports; nr++)
-		if (fdev->ports[nr] && fdev->ports[nr]->added)
-			cdev_device_del(&fdev->ports[nr]->cdev, &fdev->ports[nr]->dev);
+	list_for_each_entry(port, &fdev->ports, node)
+		if (port->added)
+			cdev_device_del(&port->cdev, &port->dev);
 }
 
 /**
@@ -424,12 +422,8 @@ void ferry_ports_del(struct ferry_dev *fdev)
 void ferry_ports_wake(struct ferry_dev *fdev)
 {
 	struct ferry_port *port;
-	u32 nr;
 
-	for (nr = 0; nr < fdev->caps.ports; nr++) {
-		port = fdev->ports[nr];
-		if (!port)
-			continue;
+	list_for_each_entry(port, &fdev->ports, node) {
 		wake_up_all(&port->rx.wait);
 		wake_up_all(&port->tx.wait);
 		kill_fasync(&port->rx.fasync, SIGIO, POLL_HUP);
@@ -446,12 +440,8 @@ void ferry_ports_wake(struct ferry_dev *fdev)
 void ferry_ports_unplug(struct ferry_dev *fdev)
 {
 	struct ferry_port *port;
-	u32 nr;
 
-	for (nr = 0; nr < fdev->caps.ports; nr++) {
-		port = fdev->ports[nr];
-		if (!port)
-			continue;
+	list_for_each_entry(port, &fdev->ports, node) {
 		mutex_lock(&port->lock);
 		port->down = true;
 		if (port->rx.pool)
@@ -470,12 +460,8 @@ void ferry_ports_unplug(struct ferry_dev *fdev)
 void ferry_ports_free(struct ferry_dev *fdev)
 {
 	struct ferry_port *port;
-	u32 nr;
 
-	for (nr = 0; nr < fdev->caps.ports; nr++) {
-		port = fdev->ports[nr];
-		if (!port)
-			continue;
+	list_for_each_entry(port, &fdev->ports, node) {
 		mutex_lock(&port->lock);
 		ferry_block_uncache(port);
 		mutex_unlock(&port->lock);

@@ -301,6 +301,7 @@ struct ferry_port_config {
  * @fdev: device; a reference is held
  * @dev: class device ferryNpK; its release frees this structure
  * @cdev: character device; open files hold it, and so @dev
+ * @node: in &ferry_dev.ports
  * @added: it is published
  * @nr: number of the port
  * @regs: its block of registers
@@ -318,6 +319,7 @@ struct ferry_port {
 	struct ferry_dev *fdev;
 	struct device dev;
 	struct cdev cdev;
+	struct list_head node;
 	bool added;
 	u32 nr;
 	void __iomem *regs;
