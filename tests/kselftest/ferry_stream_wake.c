@@ -203,7 +203,7 @@ static void *flush_often(void *data)
 {
 	struct sleeper *s = data;
 
-	for (int i = 0; i < 100 && !s->result; i++)
+	for (int i = 0; i < 5 && !s->result; i++)
 		s->result = port_control(s->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX);
 	__atomic_store_n(&s->tid, 0, __ATOMIC_RELEASE);
 	return NULL;
@@ -214,7 +214,7 @@ TEST_F(wake, who_polls_beside_a_flush_is_woken)
 {
 	int before = lost_interrupts();
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 10; i++) {
 		struct sleeper s = { .fd = self->fd, .tid = 1 };
 
 		ASSERT_EQ(0, pthread_create(&s.thread, NULL, flush_often, &s));
