@@ -25,14 +25,15 @@ check() {
 	tap_result "$name" "$status" "${output##*$'\n'}"
 }
 
-# Jobs: what prints results runs side by side, one on each processor, and is
+# Jobs: what prints results runs side by side, one more than there are processors, and is
 # shown in the order in which it was started. A job is a process group, and
 # none outlives this script.
 declare -A job_of=()	# PIDs of those that run
 job_name=() job_status=()
 jobs_dir='' jobs_started=0 jobs_shown=0
+# Who waits for a device, a disk or a child leaves a processor to one more job.
 # A guest of 1 GiB needs that and a little more, in which its emulator works.
-cpus=$(awk -v n="$jobs" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
+cpus=$(awk -v n="$((jobs + 1))" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
 
 # spawn CMD...: a job, as soon as there is a processor for it.
 spawn() {
@@ -88,16 +89,9 @@ tap_end() {
 # The selftests to which it matters how long the device takes.
 # shellcheck disable=SC2034 # for the scripts that source this file
 timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
-# The selftests of ports, for a device with two; elsewhere they skip.
+# The same of ports, for a device with two.
 # shellcheck disable=SC2034
-port_tests=(/selftests/ferry_{stream{,_poll,_packet,_wake,_life,_power,_memory,_sysfs},tools_stream})
-
-# Of these, the ones to which it matters how the device works.
-# shellcheck disable=SC2034
-port_timing_tests=()
-for test in "${port_tests[@]}"; do
-	case $test in *_memory | *_sysfs | *tools*) ;; *) port_timing_tests+=("$test") ;; esac
-done
+port_timing_tests=(/selftests/ferry_stream{,_poll,_packet,_wake,_life,_power})
 
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {
