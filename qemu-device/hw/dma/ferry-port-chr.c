@@ -147,7 +147,7 @@ static void ferry_port_write_out(FerryPort *p)
         return;
     }
     ferry_port_drop_out(p);
-    while ((p->open || p->one_way) && !p->tx_failed &&
+    while ((qatomic_read(&p->open) || p->one_way) && !p->tx_failed &&
            (len = ferry_fifo_peek(&p->tx, &data))) {
         int ret, err;
 
