@@ -466,7 +466,7 @@ static bool class_is_empty(void)
  */
 TEST_F_TIMEOUT(fail_nth, probe, 7000)
 {
-	const unsigned int stride = getenv("FERRY_EVERY_NTH") ? 1 : 13;
+	const unsigned int stride = getenv("FERRY_EVERY_NTH") ? 1 : 29;
 	struct state *s = &self->s;
 	unsigned int nth, failed = 0;
 	bool left = false;

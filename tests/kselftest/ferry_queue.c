@@ -392,7 +392,7 @@ TEST_F(queue, poller_takes_no_wake_up_from_a_reader)
 
 	ASSERT_EQ(0, pthread_create(&reading.thread, NULL, reaper, &reading));
 	ASSERT_EQ(0, pthread_create(&polling.thread, NULL, poller, &polling));
-	for (uint32_t i = 1; i <= 4000; i++) {
+	for (uint32_t i = 1; i <= 1500; i++) {
 		ASSERT_EQ(1, submit(self->fd, self->queue, &nop, 1));
 		while (__atomic_load_n(&reading.reaped, __ATOMIC_RELAXED) < i)
 			sched_yield();

@@ -347,7 +347,7 @@ TEST_F(sysfs, readers_survive_a_device_that_comes_and_goes)
 				sched_yield();
 		}
 	}
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 4; i++) {
 		ASSERT_EQ(0, unbind_device());
 		ASSERT_EQ(0, rebind_device());
 	}
