@@ -25,15 +25,14 @@ check() {
 	tap_result "$name" "$status" "${output##*$'\n'}"
 }
 
-# Jobs: what prints results runs side by side, one more than there are processors, and is
+# Jobs: what prints results runs side by side, one on each processor, and is
 # shown in the order in which it was started. A job is a process group, and
 # none outlives this script.
 declare -A job_of=()	# PIDs of those that run
 job_name=() job_status=()
 jobs_dir='' jobs_started=0 jobs_shown=0
-# Who waits for a device, a disk or a child leaves a processor to one more job.
 # A guest of 1 GiB needs that and a little more, in which its emulator works.
-cpus=$(awk -v n="$((jobs + 1))" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
+cpus=$(awk -v n="$jobs" '/^MemAvailable:/ { m = int($2 / 1500000); print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
 
 # spawn CMD...: a job, as soon as there is a processor for it.
 spawn() {
