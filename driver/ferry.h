@@ -378,6 +378,17 @@ static inline u32 ferry_minor(u32 version)
 }
 
 /**
+ * ferry_chan_state() - state of a channel
+ * @status: its STATUS
+ *
+ * Return: FERRY_STATE_*.
+ */
+static inline u32 ferry_chan_state(u32 status)
+{
+	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
+}
+
+/**
  * ferry_dev_enter() - begin to use a device that may be unbound
  * @fdev: device
  * @idx: cookie for ferry_dev_exit()
@@ -477,13 +488,19 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 void ferry_chan_release(struct ferry_chan *chan);
 int ferry_chan_cancel(struct ferry_chan *chan);
 int ferry_chan_invalidate(struct ferry_chan *chan, u32 row);
+void ferry_chan_recover(struct work_struct *work);
+bool ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
+int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32 *usecs);
+/* The steps of a command, with cmd_lock held */
+int ferry_chan_reset(struct ferry_chan *chan);
+int ferry_chan_program(struct ferry_chan *chan);
+int ferry_chan_stop(struct ferry_chan *chan);
+
+/* ferry_pause.c */
 int ferry_chan_park(struct ferry_chan *chan);
 void ferry_chan_unpark(struct ferry_chan *chan);
 int ferry_chan_suspend(struct ferry_chan *chan);
 void ferry_chan_resume(struct ferry_chan *chan);
-void ferry_chan_recover(struct work_struct *work);
-bool ferry_chan_unplug(struct ferry_chan *chan, bool quiet);
-int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32 *usecs);
 
 /* ferry_irq.c */
 int ferry_chan_done(struct ferry_chan *chan, u32 target, const void *owner);

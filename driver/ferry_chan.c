@@ -32,13 +32,7 @@
  * release it.
  */
 
-#define FERRY_DRAIN_US		USEC_PER_SEC
 #define FERRY_RECOVER_PERIOD	(5 * HZ)
-
-static u32 ferry_chan_state(u32 status)
-{
-	return FIELD_GET(FERRY_CHAN_STATUS_STATE, status);
-}
 
 /*
  * Its owner holds it powered, so this is what a failed resume has left. Another
@@ -51,8 +45,15 @@ static bool ferry_chan_is_off(struct ferry_chan *chan)
 	return pm_runtime_status_suspended(parent) || !pm_runtime_active(parent);
 }
 
-/* Stop at once, forget everything. 0: it touches no memory any more. */
-static int ferry_chan_reset(struct ferry_chan *chan)
+/**
+ * ferry_chan_reset() - stop at once, forget everything
+ * @chan: channel; &ferry_chan.cmd_lock is held
+ *
+ * A channel that does not answer is broken from then on. May sleep.
+ *
+ * Return: 0 if it touches no memory any more, else an errno.
+ */
+int ferry_chan_reset(struct ferry_chan *chan)
 {
 	u32 status;
 	int err;
@@ -81,12 +82,18 @@ static int ferry_chan_reset(struct ferry_chan *chan)
 	return err;
 }
 
-/* Configure an idle channel and set it going. */
-static int ferry_chan_program(struct ferry_chan *chan)
+/**
+ * ferry_chan_program() - configure an idle channel and set it going
+ * @chan: channel; &ferry_chan.cmd_lock is held
+ *
+ * What was stopped before it had completed goes on.
+ *
+ * Return: 0, -ENODEV if the device is gone, or -EIO if the channel refuses.
+ */
+int ferry_chan_program(struct ferry_chan *chan)
 {
 	struct ferry_wintab *tab = chan->cfg.tab;
 	void __iomem *regs = chan->regs;
-	/* What was stopped before it had completed goes on. */
 	u32 first = ferry_ring_pending(&chan->ring);
 	struct ferry_error error;
 	u32 status;
@@ -125,8 +132,15 @@ static int ferry_chan_program(struct ferry_chan *chan)
 	return -EIO;
 }
 
-/* End the running entry and fetch no more; 0: idle, and memory is not touched. */
-static int ferry_chan_stop(struct ferry_chan *chan)
+/**
+ * ferry_chan_stop() - end the running entry and fetch no more
+ * @chan: channel; &ferry_chan.cmd_lock is held
+ *
+ * May sleep.
+ *
+ * Return: 0 if it is idle and touches no memory, else -ETIMEDOUT.
+ */
+int ferry_chan_stop(struct ferry_chan *chan)
 {
 	u32 status;
 
@@ -397,128 +411,6 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
 out_unlock:
 	mutex_unlock(&chan->cmd_lock);
 	return err;
-}
-
-/* The channel is idle: its owner sees to what it has left behind. */
-static void ferry_chan_settle(struct ferry_chan *chan)
-{
-	spin_lock_irq(&chan->lock);
-	chan->cfg.stopped(chan->cfg.owner);
-	spin_unlock_irq(&chan->lock);
-}
-
-/* What would wait for ever is cut where it is. */
-static int ferry_chan_pause(struct ferry_chan *chan)
-{
-	int err;
-
-	spin_lock_irq(&chan->lock);
-	chan->paused = true;
-	spin_unlock_irq(&chan->lock);
-	err = ferry_chan_stop(chan);
-	if (!err)
-		ferry_chan_settle(chan);
-	return err;
-}
-
-/**
- * ferry_chan_park() - stop a channel until its owner goes on with it
- * @chan: channel that can be stopped at any time
- *
- * May sleep.
- *
- * Return: 0, or -EIO if it is dead, -ETIMEDOUT if it does not stop.
- */
-int ferry_chan_park(struct ferry_chan *chan)
-{
-	int err = -EIO;
-
-	mutex_lock(&chan->cmd_lock);
-	if (chan->live && !READ_ONCE(chan->dead))
-		err = ferry_chan_pause(chan);
-	chan->parked = !err;
-	mutex_unlock(&chan->cmd_lock);
-	return err;
-}
-
-/**
- * ferry_chan_suspend() - stop a channel, after it has finished unless it may wait for ever
- * @chan: channel; user space is frozen, and others find it paused
- *
- * May sleep for up to a second.
- *
- * Return: 0, or -EBUSY if it did not finish; it may be stopped nevertheless.
- */
-int ferry_chan_suspend(struct ferry_chan *chan)
-{
-	u32 head;
-	int err = 0;
-
-	mutex_lock(&chan->cmd_lock);
-	if (!chan->live || chan->dead || chan->parked)
-		goto out_unlock;
-	if (chan->cfg.stopped) {
-		err = ferry_chan_pause(chan) ? -EBUSY : 0;
-		goto out_unlock;
-	}
-	err = readl_poll_timeout(chan->regs + FERRY_CHAN_HEAD, head, head == chan->ring.tail,
-				 FERRY_POLL_US, FERRY_DRAIN_US);
-	if (!err)
-		err = ferry_chan_stop(chan);
-	if (err)
-		err = -EBUSY;
-out_unlock:
-	mutex_unlock(&chan->cmd_lock);
-	return err;
-}
-
-/**
- * ferry_chan_resume() - set a channel going that was suspended or had been about to
- * @chan: channel
- */
-void ferry_chan_resume(struct ferry_chan *chan)
-{
-	u32 state;
-
-	mutex_lock(&chan->cmd_lock);
-	if (!chan->live || chan->dead || chan->parked)
-		goto out_unlock;
-	state = ferry_chan_state(readl(chan->regs + FERRY_CHAN_STATUS));
-	/* It was not stopped. A halt has its interrupt, or the timer finds it. */
-	if (state == FERRY_STATE_RUNNING || state == FERRY_STATE_HALTED) {
-		if (chan->paused)
-			ferry_chan_rearm(chan);
-		goto out_unlock;
-	}
-	/*
-	 * A stop that took too long may end any time. A reset does not tell how far
-	 * an entry came that was waiting for a port.
-	 */
-	if (state != FERRY_STATE_IDLE && (ferry_chan_reset(chan) || chan->cfg.stopped)) {
-		ferry_chan_kill(chan, "did not stop for suspend");
-		goto out_unlock;
-	}
-	/* It has ended since. */
-	if (chan->cfg.stopped)
-		ferry_chan_settle(chan);
-	if (ferry_chan_program(chan))
-		ferry_chan_kill(chan, "did not start after suspend");
-	else
-		ferry_chan_rearm(chan);
-out_unlock:
-	mutex_unlock(&chan->cmd_lock);
-}
-
-/**
- * ferry_chan_unpark() - set a channel going that was parked, or should have been
- * @chan: channel
- */
-void ferry_chan_unpark(struct ferry_chan *chan)
-{
-	mutex_lock(&chan->cmd_lock);
-	chan->parked = false;
-	mutex_unlock(&chan->cmd_lock);
-	ferry_chan_resume(chan);
 }
 
 /**
