@@ -9,6 +9,7 @@
  *	power    clock, reset line, suspend
  *	cdev     /dev/ferryN: open files, ioctls
  *	queue    a channel in the hands of an open file
+ *	mapped   its rings and doorbell in the hands of user space
  *	port     /dev/ferryNpK: two channels and a stream each way (ferry_port.h)
  *	buf      memory for the device
  *	window   the table that says what memory a file's channels may touch
@@ -70,10 +71,19 @@
 /* Rows of an open file's window table. Row 0 stays empty: address 0 fails. */
 #define FERRY_FILE_ROWS		1024
 
+/*
+ * The upper half of an offset for mmap(2) says what: the handle of a buffer, then
+ * four for each queue. 4096 of them fit a 32-bit mmap2().
+ */
+#define FERRY_MMAP_SHIFT	32
+#define FERRY_MMAP_QUEUES	FERRY_FILE_ROWS
+
 struct clk;
 struct dentry;
+struct ferry_buf;
 struct ferry_dev;
 struct ferry_queue;
+struct page;
 struct reset_control;
 struct vm_area_struct;
 
@@ -162,6 +172,13 @@ struct ferry_waiter {
  * @restarted: instead of @notify, in the same way, when the channel was started
  *	again, and has forgotten what it was asked; may be NULL
  * @owner: whose channel it is, given to @stopped, @notify and @restarted
+ * @sq: memory of the SQ, or NULL: the channel allocates that of both rings
+ * @sq_dma: bus address of @sq
+ * @cq: memory of the CQ
+ * @cq_dma: bus address of @cq
+ * @hide: called with &ferry_chan.cmd_lock held: when it returns, nobody can ring
+ *	before ferry_chan_may_ring() was asked again. NULL: only the kernel rings, and
+ *	the indices of the ring are its own. May sleep
  * @let_go: called with @kept once the device is out of the channel's memory: by
  *	ferry_chan_release(), or later if it does not answer; may be NULL. Not
  *	called if ferry_chan_start() fails
@@ -175,6 +192,11 @@ struct ferry_chan_config {
 	void (*notify)(void *owner);
 	void (*restarted)(void *owner);
 	void *owner;
+	void *sq;
+	dma_addr_t sq_dma;
+	void *cq;
+	dma_addr_t cq_dma;
+	void (*hide)(void *owner);
 	void (*let_go)(void *kept);
 	void *kept;
 };
@@ -191,11 +213,10 @@ struct ferry_chan_config {
  *	the members up to @lock
  * @cfg: configuration it was started with; notify and owner are read under @lock,
  *	and written under it while @live
- * @sq_dma: bus address of the SQ
- * @cq_dma: bus address of the CQ
  * @broken: a reset failed; the device may still touch its memory
  * @released: nobody owns it; if @broken, it still has its memory
  * @parked: its owner has stopped it; suspend and resume leave it alone
+ * @hidden: suspended, or about to be: its doorbell is not for user space
  * @coalesce: value of COALESCE
  * @tab_node: in &ferry_wintab.chans, under &ferry_wintab.lock
  * @lock: interrupt state, the members from here on
@@ -222,11 +243,10 @@ struct ferry_chan {
 
 	struct mutex cmd_lock;
 	struct ferry_chan_config cfg;
-	dma_addr_t sq_dma;
-	dma_addr_t cq_dma;
 	bool broken;
 	bool released;
 	bool parked;
+	bool hidden;
 	u32 coalesce;
 	struct list_head tab_node;
 
@@ -267,6 +287,7 @@ struct ferry_irq {
  * @parent: platform device; gone after unbind
  * @id: N of ferryN
  * @ctrl: control aperture
+ * @doorbells: physical address of the doorbell aperture
  * @clk: optional clock
  * @reset: optional reset line
  * @caps: capabilities
@@ -297,6 +318,7 @@ struct ferry_dev {
 	int id;
 
 	void __iomem *ctrl;
+	phys_addr_t doorbells;
 	struct clk *clk;
 	struct reset_control *reset;
 	struct ferry_caps caps;
@@ -456,6 +478,13 @@ long ferry_queue_cancel(struct ferry_file *file, struct ferry_queue_handle *cmd)
 void ferry_queue_wake_all(struct ferry_file *file);
 void ferry_queue_destroy_all(struct ferry_file *file);
 
+/* ferry_mapped.c */
+int ferry_mapped_init(void);
+void ferry_mapped_exit(void);
+long ferry_queue_wait_seq(struct ferry_file *file, struct ferry_queue_wait *cmd);
+long ferry_queue_arm(struct ferry_file *file, struct ferry_queue_arm *cmd);
+int ferry_queue_mmap(struct ferry_file *file, struct vm_area_struct *vma);
+
 /* ferry_submit.c */
 long ferry_queue_submit(struct ferry_file *file, struct ferry_submit *cmd,
 			struct ferry_submit __user *arg);
@@ -470,7 +499,11 @@ __poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
 		     void __user *arg);
 long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd);
+struct ferry_buf *ferry_buf_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
+					bool read_only, void **cpu, dma_addr_t *dma);
+void ferry_buf_put(struct ferry_buf *buf);
 int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
+int ferry_buf_map(struct ferry_file *file, struct ferry_buf *buf, struct vm_area_struct *vma);
 void ferry_buf_zap(struct ferry_file *file);
 void ferry_buf_free_all(struct ferry_file *file);
 void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet);
@@ -495,6 +528,8 @@ int ferry_chan_set_coalesce(struct ferry_chan *chan, const u32 *count, const u32
 int ferry_chan_reset(struct ferry_chan *chan);
 int ferry_chan_program(struct ferry_chan *chan);
 int ferry_chan_stop(struct ferry_chan *chan);
+void ferry_chan_adopt(struct ferry_chan *chan);
+bool ferry_chan_may_ring(struct ferry_chan *chan, const void *owner);
 
 /* ferry_pause.c */
 int ferry_chan_park(struct ferry_chan *chan);

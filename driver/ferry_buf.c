@@ -27,9 +27,6 @@
  * mmap_lock of everybody on the list once: who was in mmap(2) then, is through.
  */
 
-/* A handle is the upper half of the offset; 1024 of them fit a 32-bit mmap2(). */
-#define FERRY_MMAP_SHIFT	32
-
 /**
  * struct ferry_buf - memory for the device
  * @ref: handle, window, mappings
@@ -40,6 +37,9 @@
  * @dma: bus address
  * @size: bytes, whole pages
  * @attrs: DMA_ATTR_*
+ * @spare: of a ring: page that is mapped when unbinding took the memory; a
+ *	reference. NULL: SIGBUS
+ * @read_only: cannot be mapped for writing
  */
 struct ferry_buf {
 	struct kref ref;
@@ -50,6 +50,8 @@ struct ferry_buf {
 	dma_addr_t dma;
 	size_t size;
 	unsigned long attrs;
+	struct page *spare;
+	bool read_only;
 };
 
 /**
@@ -87,10 +89,18 @@ static void ferry_buf_release(struct kref *ref)
 	if (buf->cpu)
 		ferry_buf_free_memory(buf);
 	mutex_unlock(&buf->fdev->bufs_lock);
+	if (buf->spare)
+		put_page(buf->spare);
 	kfree(buf);
 }
 
-static void ferry_buf_put(struct ferry_buf *buf)
+/**
+ * ferry_buf_put() - drop a reference to a buffer
+ * @buf: buffer
+ *
+ * May sleep.
+ */
+void ferry_buf_put(struct ferry_buf *buf)
 {
 	kref_put(&buf->ref, ferry_buf_release);
 }
@@ -121,6 +131,34 @@ static struct ferry_buf *ferry_buf_create(struct ferry_dev *fdev, u64 length, u3
 	mutex_lock(&fdev->bufs_lock);
 	list_add_tail(&buf->node, &fdev->bufs);
 	mutex_unlock(&fdev->bufs_lock);
+	return buf;
+}
+
+/**
+ * ferry_buf_create_ring() - memory of a mapped queue's ring
+ * @fdev: device
+ * @size: bytes
+ * @spare: page that is mapped when the memory is gone; gets a reference
+ * @read_only: it cannot be mapped for writing
+ * @cpu: out: address, valid until unbinding took the memory
+ * @dma: out: bus address
+ *
+ * No window names it, so only the rings' own registers lead the device to it.
+ *
+ * Return: buffer with one reference, or NULL.
+ */
+struct ferry_buf *ferry_buf_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
+					bool read_only, void **cpu, dma_addr_t *dma)
+{
+	struct ferry_buf *buf = ferry_buf_create(fdev, size, 0);
+
+	if (!buf)
+		return NULL;
+	get_page(spare);
+	buf->spare = spare;
+	buf->read_only = read_only;
+	*cpu = buf->cpu;
+	*dma = buf->dma;
 	return buf;
 }
 
@@ -268,7 +306,14 @@ static void ferry_vma_close(struct vm_area_struct *vma)
 /* All pages are mapped by mmap(2), so a fault means that they were zapped. */
 static vm_fault_t ferry_vma_fault(struct vm_fault *vmf)
 {
-	return VM_FAULT_SIGBUS;
+	struct vm_area_struct *vma = vmf->vma;
+	struct ferry_map *map = vma->vm_private_data;
+
+	if (!map->buf->spare || !(vma->vm_flags & VM_PFNMAP))
+		return VM_FAULT_SIGBUS;
+	/* Ordinary memory, whatever the ring was. */
+	return vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(map->buf->spare),
+				   vm_get_page_prot(vma->vm_flags));
 }
 
 static const struct vm_operations_struct ferry_vma_ops = {
@@ -301,11 +346,9 @@ static struct ferry_buf *ferry_buf_get(struct ferry_file *file, unsigned long ha
  */
 int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 {
-	unsigned long pgoff = vma->vm_pgoff;
-	u64 offset = (u64)pgoff << PAGE_SHIFT;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 handle = offset >> FERRY_MMAP_SHIFT;
 	struct ferry_buf *buf;
-	struct ferry_map *map;
 	int err;
 
 	/* Not VM_SHARED, which a file that is only open for reading never gets. */
@@ -314,13 +357,39 @@ int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 	buf = ferry_buf_get(file, handle);
 	if (!buf)
 		return -ENOENT;
-	err = -EINVAL;
+	err = ferry_buf_map(file, buf, vma);
+	ferry_buf_put(buf);
+	return err;
+}
+
+/**
+ * ferry_buf_map() - map a buffer
+ * @file: open file that it belongs to
+ * @buf: buffer
+ * @vma: mapping, which gets a reference
+ *
+ * As ferry_buf_mmap().
+ *
+ * Return: 0, -EINVAL, -ENOMEM or -EACCES as the header says.
+ */
+int ferry_buf_map(struct ferry_file *file, struct ferry_buf *buf, struct vm_area_struct *vma)
+{
+	unsigned long pgoff = vma->vm_pgoff;
+	struct ferry_map *map;
+	int err;
+
 	if (vma->vm_end - vma->vm_start > buf->size)
-		goto err_put;
-	err = -ENOMEM;
+		return -EINVAL;
+	if (buf->read_only && vma->vm_flags & VM_WRITE)
+		return -EACCES;
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
-		goto err_put;
+		return -ENOMEM;
+	if (buf->read_only)
+		vm_flags_clear(vma, VM_MAYWRITE);
+	if (buf->spare)
+		vm_flags_set(vma, VM_DONTCOPY);
+	kref_get(&buf->ref);
 	refcount_set(&map->refs, 1);
 	map->file = file;
 	map->buf = buf;
@@ -338,10 +407,6 @@ int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 	vma->vm_pgoff = pgoff;
 	if (err)
 		ferry_vma_close(vma);
-	return err;
-
-err_put:
-	ferry_buf_put(buf);
 	return err;
 }
 

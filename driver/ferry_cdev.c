@@ -277,6 +277,22 @@ static long ferry_do_wait(struct ferry_file *file, void __user *arg)
 	       ferry_queue_wait(file, &cmd, arg);
 }
 
+static long ferry_do_queue_wait(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_wait cmd;
+
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), timeout_ns), arg) ?:
+	       ferry_queue_wait_seq(file, &cmd);
+}
+
+static long ferry_do_queue_arm(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_queue_arm cmd;
+
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), reserved), arg) ?:
+	       ferry_queue_arm(file, &cmd);
+}
+
 static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) = {
 	[_IOC_NR(FERRY_IOC_INFO)]		= ferry_do_info,
 	[_IOC_NR(FERRY_IOC_QUEUE_CREATE)]	= ferry_do_queue_create,
@@ -287,6 +303,8 @@ static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) 
 	[_IOC_NR(FERRY_IOC_BUF_FREE)]		= ferry_do_buf_free,
 	[_IOC_NR(FERRY_IOC_SUBMIT)]		= ferry_do_submit,
 	[_IOC_NR(FERRY_IOC_WAIT)]		= ferry_do_wait,
+	[_IOC_NR(FERRY_IOC_QUEUE_WAIT)]		= ferry_do_queue_wait,
+	[_IOC_NR(FERRY_IOC_QUEUE_ARM)]		= ferry_do_queue_arm,
 };
 
 static long ferry_ioctl_call(struct ferry_file *file, unsigned int cmd, void __user *arg)
@@ -340,11 +358,12 @@ static __poll_t ferry_poll(struct file *filp, poll_table *wait)
 static int ferry_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	struct ferry_file *file = filp->private_data;
+	bool queue = vma->vm_pgoff >> (FERRY_MMAP_SHIFT - PAGE_SHIFT) >= FERRY_MMAP_QUEUES;
 	int err = -ENODEV;
 	int idx;
 
 	if (ferry_dev_enter(file->fdev, &idx))
-		err = ferry_buf_mmap(file, vma);
+		err = queue ? ferry_queue_mmap(file, vma) : ferry_buf_mmap(file, vma);
 	ferry_dev_exit(file->fdev, idx);
 	return err;
 }

@@ -27,6 +27,10 @@
  * a reset succeeded, whatever its owner does: a channel that does not answer is
  * left *broken*, with its memory, and the recover work tries again.
  *
+ * The doorbell of a mapped queue is user space's, and so are its indices. Before a
+ * command that makes the device ignore doorbells the channel takes it away (@hide
+ * of its configuration) and then asks the device for HEAD and TAIL.
+ *
  * A started channel is *dead* when nothing will complete any more: it halted,
  * or was reset under its owner's feet. The owner can still reap, and then only
  * release it.
@@ -103,10 +107,10 @@ int ferry_chan_program(struct ferry_chan *chan)
 	/* Shutdown passes this lock once, and nothing runs behind it. */
 	if (READ_ONCE(chan->fdev->unplugged))
 		return -ENODEV;
-	writel(lower_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_LO);
-	writel(upper_32_bits(chan->sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
-	writel(lower_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);
-	writel(upper_32_bits(chan->cq_dma), regs + FERRY_CHAN_CQ_BASE_HI);
+	writel(lower_32_bits(chan->cfg.sq_dma), regs + FERRY_CHAN_SQ_BASE_LO);
+	writel(upper_32_bits(chan->cfg.sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
+	writel(lower_32_bits(chan->cfg.cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);
+	writel(upper_32_bits(chan->cfg.cq_dma), regs + FERRY_CHAN_CQ_BASE_HI);
 	if (tab) {
 		writel(lower_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_LO);
 		writel(upper_32_bits(tab->dma), regs + FERRY_CHAN_WT_BASE_HI);
@@ -138,18 +142,22 @@ int ferry_chan_program(struct ferry_chan *chan)
  *
  * May sleep.
  *
- * Return: 0 if it is idle and touches no memory, else -ETIMEDOUT.
+ * Return: 0 if it is idle and touches no memory, -EIO if it has halted, whose
+ * interrupt tells the rest, or -ETIMEDOUT.
  */
 int ferry_chan_stop(struct ferry_chan *chan)
 {
-	u32 status;
+	u32 status, state;
+	int err;
 
 	lockdep_assert_held(&chan->cmd_lock);
 
 	writel(FERRY_CHAN_CMD_STOP, chan->regs + FERRY_CHAN_CMD);
-	return readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
-				  ferry_chan_state(status) == FERRY_STATE_IDLE, FERRY_POLL_US,
-				  chan->fdev->caps.stop_us + FERRY_SLACK_US);
+	err = readl_poll_timeout(chan->regs + FERRY_CHAN_STATUS, status,
+				 (state = ferry_chan_state(status)) == FERRY_STATE_IDLE ||
+				 state == FERRY_STATE_HALTED, FERRY_POLL_US,
+				 chan->fdev->caps.stop_us + FERRY_SLACK_US);
+	return err ?: state == FERRY_STATE_HALTED ? -EIO : 0;
 }
 
 /**
@@ -184,6 +192,24 @@ static size_t ferry_chan_cq_bytes(const struct ferry_chan *chan)
 	return sizeof(struct ferry_cqe) << chan->cfg.order;
 }
 
+static int ferry_chan_alloc_rings(struct ferry_chan *chan)
+{
+	struct device *parent = chan->fdev->parent;
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+	struct ferry_chan_config *cfg = &chan->cfg;
+
+	chan->ring.sq = cfg->sq ?: dma_alloc_coherent(parent, ferry_chan_sq_bytes(chan),
+						      &cfg->sq_dma, gfp);
+	if (!chan->ring.sq)
+		return -ENOMEM;
+	chan->ring.cq = cfg->cq ?: dma_alloc_coherent(parent, ferry_chan_cq_bytes(chan),
+						      &cfg->cq_dma, gfp);
+	if (chan->ring.cq)
+		return 0;
+	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq, cfg->sq_dma);
+	return -ENOMEM;
+}
+
 /* The channel was reset: what it had is the kernel's again. */
 static void ferry_chan_free(struct ferry_chan *chan)
 {
@@ -191,8 +217,12 @@ static void ferry_chan_free(struct ferry_chan *chan)
 
 	if (chan->cfg.tab)
 		ferry_wintab_detach(chan->cfg.tab, chan);
-	dma_free_coherent(parent, ferry_chan_cq_bytes(chan), chan->ring.cq, chan->cq_dma);
-	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq, chan->sq_dma);
+	if (!chan->cfg.cq)
+		dma_free_coherent(parent, ferry_chan_cq_bytes(chan), chan->ring.cq,
+				  chan->cfg.cq_dma);
+	if (!chan->cfg.sq)
+		dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq,
+				  chan->cfg.sq_dma);
 	if (chan->cfg.let_go)
 		chan->cfg.let_go(chan->cfg.kept);
 	ferry_chan_unclaim(chan);
@@ -211,6 +241,8 @@ void ferry_chan_release(struct ferry_chan *chan)
 	bool broken;
 
 	mutex_lock(&chan->cmd_lock);
+	if (chan->cfg.hide)
+		chan->cfg.hide(chan->cfg.owner);
 	ferry_chan_reset(chan);
 	ferry_chan_orphan(chan);
 	/* Once broken and released, the channel is the recover work's. */
@@ -290,25 +322,22 @@ bool ferry_chan_unplug(struct ferry_chan *chan, bool quiet)
  */
 int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cfg)
 {
-	struct device *parent = chan->fdev->parent;
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
-	void *sq, *cq;
 	int err;
 
 	chan->cfg = *cfg;
-	sq = dma_alloc_coherent(parent, ferry_chan_sq_bytes(chan), &chan->sq_dma, gfp);
-	if (!sq)
-		goto err_unclaim;
-	cq = dma_alloc_coherent(parent, ferry_chan_cq_bytes(chan), &chan->cq_dma, gfp);
-	if (!cq)
-		goto err_free_sq;
+	err = ferry_chan_alloc_rings(chan);
+	if (err) {
+		ferry_chan_unclaim(chan);
+		return err;
+	}
 	if (cfg->tab)
 		ferry_wintab_attach(cfg->tab, chan);
 
 	mutex_lock(&chan->cmd_lock);
 	chan->released = false;
 	chan->parked = false;
-	ferry_ring_init(&chan->ring, sq, cq, chan->doorbell, cfg->order, 0);
+	chan->hidden = false;
+	ferry_ring_init(&chan->ring, chan->ring.sq, chan->ring.cq, chan->doorbell, cfg->order, 0);
 	spin_lock_irq(&chan->lock);
 	chan->dead = false;
 	/* Who shares the owner may look and ask already; nothing is submitted yet. */
@@ -327,12 +356,40 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	if (err)
 		ferry_chan_release(chan);
 	return err;
+}
 
-err_free_sq:
-	dma_free_coherent(parent, ferry_chan_sq_bytes(chan), sq, chan->sq_dma);
-err_unclaim:
-	ferry_chan_unclaim(chan);
-	return -ENOMEM;
+/**
+ * ferry_chan_adopt() - find out how far the owner of a mapped queue has got
+ * @chan: channel, powered; &ferry_chan.cmd_lock is held
+ *
+ * It may get further meanwhile, unless the doorbell is hidden. The device tells,
+ * and not the rings: user space writes to them. Nothing happens where the indices
+ * are the kernel's.
+ */
+void ferry_chan_adopt(struct ferry_chan *chan)
+{
+	u32 tail;
+
+	lockdep_assert_held(&chan->cmd_lock);
+
+	if (!chan->cfg.hide)
+		return;
+	tail = readl(chan->regs + FERRY_CHAN_TAIL);
+	ferry_ring_adopt(&chan->ring, readl(chan->regs + FERRY_CHAN_HEAD), tail);
+}
+
+/**
+ * ferry_chan_may_ring() - may user space have the doorbell of a channel now?
+ * @chan: channel; &ferry_chan.cmd_lock is held while it gets it
+ * @owner: who asks
+ *
+ * Return: false if the channel is not theirs, dead, or suspended.
+ */
+bool ferry_chan_may_ring(struct ferry_chan *chan, const void *owner)
+{
+	lockdep_assert_held(&chan->cmd_lock);
+
+	return chan->live && chan->cfg.owner == owner && !READ_ONCE(chan->dead) && !chan->hidden;
 }
 
 /**
@@ -353,7 +410,14 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 	mutex_lock(&chan->cmd_lock);
 	if (READ_ONCE(chan->dead))
 		goto out_unlock;
-	if (ferry_chan_stop(chan)) {
+	/* Who rings meanwhile waits in the page fault, so that no entry is lost. */
+	if (chan->cfg.hide)
+		chan->cfg.hide(chan->cfg.owner);
+	err = ferry_chan_stop(chan);
+	ferry_chan_adopt(chan);
+	if (err == -EIO)
+		goto out_unlock;
+	if (err) {
 		dev_warn_ratelimited(&chan->fdev->dev, "channel %u does not stop; resetting it\n",
 				     chan->nr);
 		if (ferry_chan_reset(chan)) {
@@ -361,6 +425,7 @@ int ferry_chan_cancel(struct ferry_chan *chan)
 			goto out_unlock;
 		}
 	}
+	err = -EIO;
 	if (READ_ONCE(chan->dead))
 		goto out_unlock;
 	ferry_ring_fill(&chan->ring, ferry_ring_pending(&chan->ring), FERRY_ERR_CANCELLED);

@@ -132,6 +132,9 @@ static int ferry_chan_ring_show(struct seq_file *seq, void *unused)
 	mutex_lock(&chan->cmd_lock);
 	if (!chan->live)
 		goto out_unlock;
+	/* A dead channel may have no power. */
+	if (!READ_ONCE(chan->dead))
+		ferry_chan_adopt(chan);
 	i = READ_ONCE(ring->head);
 	tail = READ_ONCE(ring->tail);
 	seq_printf(seq, "head %u tail %u size %u\n", i, tail, ferry_ring_size(ring));

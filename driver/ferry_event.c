@@ -17,6 +17,9 @@ static ssize_t ferry_queue_read_one(struct ferry_queue *queue, struct iov_iter *
 	ssize_t bytes = 0;
 	bool full, dead;
 
+	/* What it has completed is where its owner looks for it. */
+	if (queue->mapped)
+		return 0;
 	if (mutex_lock_interruptible(&queue->lock))
 		return -ERESTARTSYS;
 	if (queue->closed)
@@ -89,6 +92,10 @@ static bool ferry_queue_arm_readers(struct ferry_file *file)
 	int ret;
 
 	for (; (queue = ferry_queue_next(file, &slot)); slot++) {
+		if (queue->mapped) {
+			ferry_queue_put(queue);
+			continue;
+		}
 		ret = ferry_chan_arm(queue->chan, &queue->reader,
 				     READ_ONCE(queue->chan->ring.head) + 1, queue);
 		look |= ret && ret != -ENOENT;
@@ -132,6 +139,23 @@ ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonb
 	}
 }
 
+/* QUEUE_ARM has said what it waits for, and armed it. */
+static __poll_t ferry_queue_poll_mapped(struct ferry_queue *queue)
+{
+	struct ferry_chan *chan = queue->chan;
+	__poll_t mask = 0;
+
+	spin_lock_irq(&chan->lock);
+	if (chan->live && chan->cfg.owner == queue) {
+		if (queue->armed && ferry_ring_done(&chan->ring, queue->seq))
+			mask |= EPOLLIN | EPOLLRDNORM;
+		if (chan->dead)
+			mask |= EPOLLERR;
+	}
+	spin_unlock_irq(&chan->lock);
+	return mask;
+}
+
 /**
  * ferry_queue_poll() - what the queues of an open file are ready for
  * @file: open file; the caller is on its wait queue
@@ -147,6 +171,11 @@ __poll_t ferry_queue_poll(struct ferry_file *file, bool arm)
 	int ret;
 
 	for (; (queue = ferry_queue_next(file, &slot)); slot++) {
+		if (queue->mapped) {
+			mask |= ferry_queue_poll_mapped(queue);
+			ferry_queue_put(queue);
+			continue;
+		}
 		/* First ask, then look: what comes between the two is not lost. */
 		if (arm)
 			ferry_chan_arm_next(queue->chan, &queue->reader, queue);

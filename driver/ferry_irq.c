@@ -304,9 +304,15 @@ static void ferry_chan_halt(struct ferry_chan *chan)
 
 	ferry_error_read(chan, &chan->error);
 	trace_ferry_halt(chan, &chan->error);
-	dev_err_ratelimited(&chan->fdev->dev, "channel %u halted: %s at entry %u, address %#llx\n",
-			    chan->nr, ferry_error_name(chan->error.code), chan->error.index,
-			    chan->error.addr);
+	/* A bad tail is the owner's doing, who could fill the log with it. */
+	if (chan->cfg.hide && chan->error.code == FERRY_ERR_BAD_TAIL)
+		dev_dbg_ratelimited(&chan->fdev->dev, "channel %u halted: bad tail %u\n",
+				    chan->nr, chan->error.index);
+	else
+		dev_err_ratelimited(&chan->fdev->dev,
+				    "channel %u halted: %s at entry %u, address %#llx\n",
+				    chan->nr, ferry_error_name(chan->error.code),
+				    chan->error.index, chan->error.addr);
 	writel(0, chan->regs + FERRY_CHAN_IRQ_ENABLE);
 	chan->dead = true;
 	ferry_chan_wake(chan);

@@ -135,7 +135,7 @@ static int ferry_map_ctrl(struct ferry_dev *fdev, struct platform_device *pdev)
 }
 
 /*
- * The doorbell aperture is only claimed: later its pages are user space's. The
+ * The doorbell aperture is only claimed: its pages can be user space's. The
  * kernel maps no more of each than it rings.
  */
 static int ferry_map_doorbells(struct ferry_dev *fdev, struct platform_device *pdev)
@@ -154,6 +154,7 @@ static int ferry_map_doorbells(struct ferry_dev *fdev, struct platform_device *p
 				     res, fdev->caps.channels);
 	if (!devm_request_mem_region(dev, res->start, resource_size(res), "ferry doorbell"))
 		return dev_err_probe(dev, -EBUSY, "doorbell aperture %pr is in use\n", res);
+	fdev->doorbells = res->start;
 
 	for (nr = 0; nr < fdev->caps.channels; nr++) {
 		doorbell = devm_ioremap(dev, res->start + FERRY_DB_SQ_TAIL(nr), sizeof(u32));
@@ -423,9 +424,12 @@ static int __init ferry_init(void)
 {
 	int err;
 
-	err = ferry_cdev_init();
+	err = ferry_mapped_init();
 	if (err)
 		return err;
+	err = ferry_cdev_init();
+	if (err)
+		goto err_exit_mapped;
 	ferry_debugfs_init();
 	err = platform_driver_register(&ferry_driver);
 	if (err)
@@ -435,6 +439,8 @@ static int __init ferry_init(void)
 err_exit:
 	ferry_debugfs_exit();
 	ferry_cdev_exit();
+err_exit_mapped:
+	ferry_mapped_exit();
 	return err;
 }
 module_init(ferry_init);
@@ -444,6 +450,7 @@ static void __exit ferry_exit(void)
 	platform_driver_unregister(&ferry_driver);
 	ferry_debugfs_exit();
 	ferry_cdev_exit();
+	ferry_mapped_exit();
 }
 module_exit(ferry_exit);
 

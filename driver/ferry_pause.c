@@ -51,6 +51,26 @@ int ferry_chan_park(struct ferry_chan *chan)
 	return err;
 }
 
+/*
+ * What was submitted before may finish; then the device is asked to fetch no more.
+ * User space is frozen, but whoever accesses its memory from elsewhere, and its
+ * doorbell, is not.
+ */
+static int ferry_chan_drain(struct ferry_chan *chan)
+{
+	u32 head;
+	int err;
+
+	ferry_chan_adopt(chan);
+	err = readl_poll_timeout(chan->regs + FERRY_CHAN_HEAD, head, head == chan->ring.tail,
+				 FERRY_POLL_US, FERRY_DRAIN_US);
+	if (!err)
+		err = ferry_chan_stop(chan);
+	if (!err)
+		ferry_chan_adopt(chan);
+	return err ? -EBUSY : 0;
+}
+
 /**
  * ferry_chan_suspend() - stop a channel, after it has finished unless it may wait for ever
  * @chan: channel; user space is frozen, and others find it paused
@@ -61,22 +81,19 @@ int ferry_chan_park(struct ferry_chan *chan)
  */
 int ferry_chan_suspend(struct ferry_chan *chan)
 {
-	u32 head;
 	int err = 0;
 
 	mutex_lock(&chan->cmd_lock);
+	/* Without its clock a dead channel's doorbell must not be there, either. */
+	chan->hidden = true;
+	if (chan->live && chan->cfg.hide)
+		chan->cfg.hide(chan->cfg.owner);
 	if (!chan->live || chan->dead || chan->parked)
 		goto out_unlock;
-	if (chan->cfg.stopped) {
+	if (chan->cfg.stopped)
 		err = ferry_chan_pause(chan) ? -EBUSY : 0;
-		goto out_unlock;
-	}
-	err = readl_poll_timeout(chan->regs + FERRY_CHAN_HEAD, head, head == chan->ring.tail,
-				 FERRY_POLL_US, FERRY_DRAIN_US);
-	if (!err)
-		err = ferry_chan_stop(chan);
-	if (err)
-		err = -EBUSY;
+	else
+		err = ferry_chan_drain(chan);
 out_unlock:
 	mutex_unlock(&chan->cmd_lock);
 	return err;
@@ -116,6 +133,10 @@ void ferry_chan_resume(struct ferry_chan *chan)
 	else
 		ferry_chan_rearm(chan);
 out_unlock:
+	/* What page faults have put in the doorbell's place makes room for it. */
+	chan->hidden = false;
+	if (chan->live && chan->cfg.hide)
+		chan->cfg.hide(chan->cfg.owner);
 	mutex_unlock(&chan->cmd_lock);
 }
 

@@ -13,7 +13,8 @@
 /**
  * DOC: Queues
  *
- * User space submits and reaps by ioctl and never sees the rings. Entries are
+ * User space submits and reaps by ioctl and never sees the rings, unless the queue
+ * is a mapped one (ferry_mapped.c). Entries are
  * copied from its memory straight into the slots, in runs that end where the
  * ring wraps, and completions straight out of them. The driver does not look at
  * an entry: the device does, at its own copy, and the window table decides what
@@ -52,6 +53,7 @@ static void ferry_queue_notify(void *owner)
 {
 	struct ferry_queue *queue = owner;
 
+	ferry_mapped_notify(queue);
 	wake_up_all(&queue->wait);
 	wake_up_all(&queue->file->wait);
 }
@@ -77,10 +79,12 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	struct ferry_queue *queue;
 	int err;
 
-	if (cmd->flags)
+	if (cmd->flags & ~FERRY_QUEUE_MAPPED)
 		return -EOPNOTSUPP;
 	if (cmd->order < fdev->caps.min_order || cmd->order > fdev->caps.max_order ||
 	    cfg.weight > FERRY_CHAN_WEIGHT_QUANTA)
+		return -EINVAL;
+	if (cmd->flags && cmd->size < offsetofend(struct ferry_queue_create, cq_start))
 		return -EINVAL;
 
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
@@ -91,22 +95,37 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	mutex_init(&queue->lock);
 	init_waitqueue_head(&queue->wait);
 	INIT_LIST_HEAD(&queue->reader.node);
+	INIT_LIST_HEAD(&queue->alarm.node);
 	cfg.owner = queue;
+	if (cmd->flags) {
+		err = ferry_mapped_create(queue, &cfg);
+		if (err)
+			goto err_put;
+	}
 
 	queue->chan = ferry_chan_claim(fdev, current_uid());
 	if (IS_ERR(queue->chan)) {
 		err = PTR_ERR(queue->chan);
 		goto err_put;
 	}
+	/* The channel has a reference until it is out of the rings. */
+	if (queue->mapped)
+		refcount_inc(&queue->refs);
 	err = ferry_chan_start(queue->chan, &cfg);
 	if (err)
-		goto err_put;
+		goto err_put_chan;
 
 	/* Counted, so that a stale handle does not mean another queue for 2^26 more. */
 	queue->handle = (u32)atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS +
 			queue->chan->nr;
 	cmd->queue = queue->handle;
 	cmd->channel = queue->chan->nr;
+	cmd->sq_offset = 0;
+	cmd->cq_offset = 0;
+	cmd->doorbell_offset = 0;
+	cmd->cq_start = 0;
+	if (queue->mapped)
+		ferry_mapped_describe(queue, cmd);
 	err = ferry_put_arg(arg, cmd, sizeof(*cmd), cmd->size);
 	if (err)
 		goto err_release;
@@ -118,6 +137,10 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 
 err_release:
 	ferry_chan_release(queue->chan);
+	goto err_put;
+err_put_chan:
+	if (queue->mapped)
+		ferry_queue_put(queue);
 err_put:
 	ferry_queue_put(queue);
 	return err;
@@ -133,9 +156,13 @@ static bool ferry_queue_close(struct ferry_queue *queue)
 		return false;
 	mutex_lock(&queue->lock);
 	WRITE_ONCE(queue->closed, true);
+	queue->refused = -ENOENT;
+	ferry_mapped_end(queue, READ_ONCE(queue->file->fdev->unplugged) ? FERRY_QUEUE_GONE :
+								       FERRY_QUEUE_DESTROYED);
 	ferry_chan_release(queue->chan);
 	mutex_unlock(&queue->lock);
-	ferry_queue_notify(queue);
+	wake_up_all(&queue->wait);
+	wake_up_all(&queue->file->wait);
 	ferry_queue_put(queue);
 	return true;
 }
@@ -178,7 +205,7 @@ void ferry_queue_destroy_all(struct ferry_file *file)
 }
 
 /**
- * ferry_queue_wake_all() - make everybody who sleeps on an open file look again
+ * ferry_queue_wake_all() - tell everybody on an open file that the device is gone
  * @file: open file
  */
 void ferry_queue_wake_all(struct ferry_file *file)
@@ -187,6 +214,7 @@ void ferry_queue_wake_all(struct ferry_file *file)
 	u32 slot = 0;
 
 	for (; (queue = ferry_queue_next(file, &slot)); slot++) {
+		ferry_mapped_end(queue, FERRY_QUEUE_GONE);
 		wake_up_all(&queue->wait);
 		ferry_queue_put(queue);
 	}
@@ -261,8 +289,12 @@ long ferry_queue_flush(struct ferry_file *file, struct ferry_queue_handle *cmd)
 
 	if (!queue)
 		return -ENOENT;
-	err = ferry_queue_sleep(queue, READ_ONCE(queue->chan->ring.tail),
-				ferry_deadline(cmd->timeout_ns));
+	/* Only its owner knows how far it was submitted. */
+	if (queue->mapped)
+		err = -EOPNOTSUPP;
+	else
+		err = ferry_queue_sleep(queue, READ_ONCE(queue->chan->ring.tail),
+					ferry_deadline(cmd->timeout_ns));
 	ferry_queue_put(queue);
 	return err;
 }

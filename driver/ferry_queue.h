@@ -13,6 +13,8 @@
 
 #include "ferry.h"
 
+struct eventfd_ctx;
+
 /* A handle is a slot of the file, and above it the number of queues made before. */
 #define FERRY_HANDLE_SLOT	(FERRY_MAX_CHANNELS - 1)
 
@@ -24,10 +26,22 @@
  * @chan: channel
  * @handle: handle; its slot is the number of the channel
  * @closed: destroyed; the channel is no longer its own
+ * @refused: what SUBMIT and WAIT fail with, or 0
  * @lock: submitting, reaping, cancelling, destroying: one at a time. User memory is
  *	accessed under it
  * @wait: who sleeps in WAIT, SUBMIT or FLUSH
  * @reader: armed for read(2) and poll(2)
+ * @mapped: user space has the rings and the doorbell
+ * @sq: if @mapped: memory of the SQ
+ * @cq: if @mapped: memory of @state and the CQ
+ * @state: if @mapped: what user space reads; written under &ferry_chan.lock, while
+ *	the channel is the queue's
+ * @spare: if @mapped: what user space writes to when SQ or doorbell are gone
+ * @alarm: armed for QUEUE_ARM, which sets the rest under &ferry_chan.lock
+ * @armed: there was one
+ * @seq: what it waits for
+ * @event: what it signals, or NULL
+ * @event_due: it has not been signalled
  */
 struct ferry_queue {
 	refcount_t refs;
@@ -36,9 +50,20 @@ struct ferry_queue {
 	struct ferry_chan *chan;
 	u32 handle;
 	bool closed;
+	int refused;
 	struct mutex lock;
 	wait_queue_head_t wait;
 	struct ferry_waiter reader;
+	bool mapped;
+	struct ferry_buf *sq;
+	struct ferry_buf *cq;
+	struct ferry_queue_state *state;
+	struct page *spare;
+	struct ferry_waiter alarm;
+	bool armed;
+	u32 seq;
+	struct eventfd_ctx *event;
+	bool event_due;
 };
 
 /**
@@ -84,14 +109,26 @@ static inline struct ferry_queue *ferry_queue_get(struct ferry_file *file, u32 h
 	return queue;
 }
 
+/* ferry_mapped.c */
+int ferry_mapped_create(struct ferry_queue *queue, struct ferry_chan_config *cfg);
+void ferry_mapped_free(struct ferry_queue *queue);
+void ferry_mapped_describe(const struct ferry_queue *queue, struct ferry_queue_create *cmd);
+void ferry_mapped_notify(struct ferry_queue *queue);
+void ferry_mapped_end(struct ferry_queue *queue, u32 why);
+void ferry_queue_signal(struct ferry_queue *queue, bool end);
+
 /**
  * ferry_queue_put() - give a reference back
  * @queue: queue
+ *
+ * May sleep.
  */
 static inline void ferry_queue_put(struct ferry_queue *queue)
 {
-	if (refcount_dec_and_test(&queue->refs))
+	if (refcount_dec_and_test(&queue->refs)) {
+		ferry_mapped_free(queue);
 		kfree_rcu(queue, rcu);
+	}
 }
 
 /* ferry_queue.c */

@@ -128,3 +128,24 @@ void ferry_ring_fill(struct ferry_ring *ring, u32 first, u32 status)
 	}
 }
 EXPORT_SYMBOL_IF_KUNIT(ferry_ring_fill);
+
+/**
+ * ferry_ring_adopt() - take the device's word for where a mapped queue is
+ * @ring: ring
+ * @head: HEAD
+ * @tail: TAIL, read before @head
+ *
+ * A completion is in its slot before HEAD shows it, and gives way to an entry then.
+ * So tail may be more than a ring ahead; what lies further back has completed.
+ */
+void ferry_ring_adopt(struct ferry_ring *ring, u32 head, u32 tail)
+{
+	/* The device can have got further since. */
+	if ((s32)(tail - head) < 0)
+		tail = head;
+	if (tail - head > ferry_ring_size(ring))
+		head = tail - ferry_ring_size(ring);
+	WRITE_ONCE(ring->head, head);
+	WRITE_ONCE(ring->tail, tail);
+}
+EXPORT_SYMBOL_IF_KUNIT(ferry_ring_adopt);

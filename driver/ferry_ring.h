@@ -6,6 +6,10 @@
  * owner at a time submits and reaps (the queue's lock sees to it); the others
  * may only ask ferry_ring_done() and ferry_ring_ready().
  *
+ * The rings of a mapped queue are user space's. It can write any byte of the SQ
+ * at any time, and none of the CQ. head and tail are then what the device said
+ * when it was asked last, see ferry_ring_adopt().
+ *
  *	head            next completion to reap
  *	tail            next entry to submit
  *	tail - head     outstanding: submitted, not reaped; at most the size
@@ -50,6 +54,7 @@ u32 ferry_ring_completed(const struct ferry_ring *ring, u32 max);
 u32 ferry_ring_pending(const struct ferry_ring *ring);
 void ferry_ring_undo(struct ferry_ring *ring, u32 index);
 void ferry_ring_fill(struct ferry_ring *ring, u32 first, u32 status);
+void ferry_ring_adopt(struct ferry_ring *ring, u32 head, u32 tail);
 
 /**
  * ferry_ring_size() - number of slots
@@ -162,14 +167,18 @@ static inline bool ferry_ring_ready(const struct ferry_ring *ring, u32 index)
  * @ring: ring
  * @target: index
  *
- * Completions come in order, so the one before @target tells; if it was reaped
- * already, head does. Any context.
+ * Completions come in order, so the slot of the one before @target tells: it has
+ * that completion, or one of a later lap (who maps the rings may submit over what
+ * it has not read). For a channel that was armed this is false no longer than the
+ * device's own comparison of HEAD is, whatever @target is. Any context.
  *
  * Return: true if it has.
  */
 static inline bool ferry_ring_done(const struct ferry_ring *ring, u32 target)
 {
-	return (s32)(READ_ONCE(ring->head) - target) >= 0 || ferry_ring_ready(ring, target - 1);
+	u32 seq = le32_to_cpu(READ_ONCE(ferry_ring_cqe(ring, target - 1)->seq));
+
+	return (s32)(seq - target) >= 0;
 }
 
 #endif /* FERRY_RING_H */

@@ -182,6 +182,36 @@ static void ring_undo_makes_a_completion_one_to_come(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ferry_ring_done(&rt->ring, 1));
 }
 
+/* Who has the rings need not read them: the slot has what came a lap later. */
+static void ring_done_sees_through_laps_that_nobody_read(struct kunit *test)
+{
+	struct ring_test *rt = ring_test_new(test, U32_MAX - TEST_SIZE);
+	u32 i, seq;
+
+	for (i = U32_MAX - TEST_SIZE; i != TEST_SIZE + 3; i++)
+		ring_test_complete(rt, i);
+	for (seq = U32_MAX - 3 * TEST_SIZE; seq != i + 1; seq++)
+		KUNIT_EXPECT_TRUE(test, ferry_ring_done(&rt->ring, seq));
+	for (; seq != 3 * TEST_SIZE; seq++)
+		KUNIT_EXPECT_FALSE(test, ferry_ring_done(&rt->ring, seq));
+}
+
+static void ring_adopts_no_more_than_a_lap(struct kunit *test)
+{
+	struct ring_test *rt = ring_test_new(test, 0);
+
+	ferry_ring_adopt(&rt->ring, U32_MAX - 1, 3);
+	KUNIT_EXPECT_EQ(test, rt->ring.head, U32_MAX - 1);
+	KUNIT_EXPECT_EQ(test, rt->ring.tail, 3);
+	ferry_ring_adopt(&rt->ring, 5, TEST_SIZE + 7);
+	KUNIT_EXPECT_EQ(test, rt->ring.head, 7);
+	KUNIT_EXPECT_EQ(test, rt->ring.tail, TEST_SIZE + 7);
+	/* It went on between the two reads. */
+	ferry_ring_adopt(&rt->ring, 12, 10);
+	KUNIT_EXPECT_EQ(test, rt->ring.head, 12);
+	KUNIT_EXPECT_EQ(test, rt->ring.tail, 12);
+}
+
 static void ring_fill_completes_what_the_device_dropped(struct kunit *test)
 {
 	struct ring_test *rt = ring_test_new(test, U32_MAX - 1);
@@ -214,6 +244,8 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_completed_is_not_more_than_asked),
 	KUNIT_CASE(ring_undo_makes_a_completion_one_to_come),
 	KUNIT_CASE(ring_fill_completes_what_the_device_dropped),
+	KUNIT_CASE(ring_done_sees_through_laps_that_nobody_read),
+	KUNIT_CASE(ring_adopts_no_more_than_a_lap),
 	{ }
 };
 

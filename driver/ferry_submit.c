@@ -136,7 +136,7 @@ static long ferry_queue_transfer(struct ferry_file *file, struct ferry_submit *c
 				 struct ferry_submit __user *arg, bool push)
 {
 	struct ferry_queue *queue;
-	int err = 0;
+	int err;
 
 	if (unlikely(cmd->flags || cmd->reserved))
 		return -EOPNOTSUPP;
@@ -152,13 +152,14 @@ static long ferry_queue_transfer(struct ferry_file *file, struct ferry_submit *c
 	}
 	cmd->submitted = 0;
 	cmd->reaped = 0;
-	cmd->first = queue->closed ? 0 : queue->chan->ring.tail;
-	if (queue->closed)
-		err = -ENOENT;
-	else if (push)
-		err = ferry_queue_push(queue, cmd);
-	if (err != -ENOENT && err != -EFAULT)
-		err = ferry_queue_reap(queue, cmd, err);
+	err = queue->refused;
+	if (likely(!err)) {
+		cmd->first = queue->chan->ring.tail;
+		if (push)
+			err = ferry_queue_push(queue, cmd);
+		if (err != -EFAULT)
+			err = ferry_queue_reap(queue, cmd, err);
+	}
 	mutex_unlock(&queue->lock);
 
 	if (cmd->submitted || cmd->reaped)

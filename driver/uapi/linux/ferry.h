@@ -26,7 +26,8 @@
  * ENOENT      no such handle in this file
  * ENOMEM      out of memory
  * ENOSPC      the device or this user has no more of what was asked for
- * EOPNOTSUPP  a flag, field or feature that this kernel or device lacks
+ * EOPNOTSUPP  a flag, field or feature that this kernel or device lacks, or that
+ *             a mapped queue has no use for
  * E2BIG       @size is too large, or what lies behind is not zero
  * EINTR       a signal came before anything was done
  * ENODEV      the device is gone
@@ -130,21 +131,38 @@ struct ferry_info {
 	__aligned_u64 busy_mask;
 };
 
+/* Flags of QUEUE_CREATE */
+#define FERRY_QUEUE_MAPPED	0x0001	/* rings and doorbell are the caller's, by mmap(2) */
+
 /**
  * struct ferry_queue_create - FERRY_IOC_QUEUE_CREATE: claim a channel
  * @size: sizeof(struct ferry_queue_create)
- * @flags: must be zero
+ * @flags: FERRY_QUEUE_*
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255; 0 for the default, 1
  * @queue: out: handle, any number, 0 too; another one each time, until there
  *	are no more
  * @channel: out: number of the channel
+ * @sq_offset: out: offset for mmap(2) of the SQ: struct ferry_sqe[1 << @order]
+ * @cq_offset: out: offset for mmap(2) of struct ferry_queue_state and the CQ
+ * @doorbell_offset: out: offset for mmap(2) of the doorbell
+ * @cq_start: out: bytes from the beginning of the mapping at @cq_offset to
+ *	struct ferry_cqe[1 << @order]
  *
  * The first submission of a queue has the index 0, its completion @seq 1.
  *
+ * FERRY_QUEUE_MAPPED: the caller writes entries into the SQ, rings the doorbell
+ * (the first 32 bits of its mapping: the index behind the last entry) and reads
+ * the CQ, as hardware.rst says, without a system call. SUBMIT, WAIT and FLUSH
+ * are EOPNOTSUPP, and read(2) passes the queue by; QUEUE_WAIT and QUEUE_ARM wait.
+ * Entries are owed from the doorbell on: one that is rung while the queue is being
+ * cancelled or the system falls asleep is not lost. A doorbell out of range kills
+ * the queue, and nothing else. Without the flag the members from @sq_offset on are 0.
+ *
  * ENOSPC: every user channel is claimed, or this user's share is used up
  * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or
- * weight. EIO: the device could not be powered, or does not start.
+ * weight; FERRY_QUEUE_MAPPED and a @size without the offsets. EIO: the device
+ * could not be powered, or does not start.
  */
 struct ferry_queue_create {
 	__u32	size;
@@ -153,6 +171,74 @@ struct ferry_queue_create {
 	__u32	weight;
 	__u32	queue;
 	__u32	channel;
+	__aligned_u64 sq_offset;
+	__aligned_u64 cq_offset;
+	__aligned_u64 doorbell_offset;
+	__aligned_u64 cq_start;
+};
+
+/* dead of struct ferry_queue_state */
+#define FERRY_QUEUE_ALIVE	0
+#define FERRY_QUEUE_HALTED	1	/* as EIO: see the kernel log and sysfs */
+#define FERRY_QUEUE_DESTROYED	2	/* QUEUE_DESTROY */
+#define FERRY_QUEUE_GONE	3	/* as ENODEV: the device is gone */
+
+/**
+ * struct ferry_queue_state - what a mapped queue tells who polls it
+ * @dead: FERRY_QUEUE_*; once it is not 0, it never becomes 0 again, and no
+ *	completion comes any more
+ * @reserved: zero
+ *
+ * At the beginning of the mapping at cq_offset, which can only be read.
+ */
+struct ferry_queue_state {
+	__u32	dead;
+	__u32	reserved[15];
+};
+
+/**
+ * struct ferry_queue_wait - FERRY_IOC_QUEUE_WAIT: wait for a completion
+ * @size: sizeof(struct ferry_queue_wait)
+ * @queue: handle
+ * @seq: wait until the completion with this @seq, or a later one, is in the CQ
+ * @flags: must be zero
+ * @timeout_ns: how long to wait, nanoseconds; negative: no limit
+ *
+ * Reaps nothing. Any number of threads may wait, each for its own. A @seq of the
+ * past, by signed difference, returns at once; one that is never submitted does
+ * not. ETIME: @timeout_ns has passed. EIO: the queue is dead, and what @seq names
+ * did not complete. ENOENT: also if the queue is destroyed meanwhile.
+ */
+struct ferry_queue_wait {
+	__u32	size;
+	__u32	queue;
+	__u32	seq;
+	__u32	flags;
+	__s64	timeout_ns;
+};
+
+/**
+ * struct ferry_queue_arm - FERRY_IOC_QUEUE_ARM: be told of a completion
+ * @size: sizeof(struct ferry_queue_arm)
+ * @queue: handle
+ * @seq: as for QUEUE_WAIT
+ * @flags: must be zero
+ * @eventfd: 1 is added to its count, once, when the completion is there, or when
+ *	the queue is dead, destroyed, or its device gone; -1: none
+ * @reserved: must be zero
+ *
+ * Takes the place of what the queue was armed with before, and does not wait. From
+ * now on poll(2) on this file also says POLLIN while the completion is there, if
+ * the queue is mapped: until it is armed with a later @seq. EBADF, EINVAL:
+ * @eventfd is no eventfd. EIO: the queue is dead.
+ */
+struct ferry_queue_arm {
+	__u32	size;
+	__u32	queue;
+	__u32	seq;
+	__u32	flags;
+	__s32	eventfd;
+	__u32	reserved;
 };
 
 /**
@@ -272,9 +358,12 @@ struct ferry_submit {
  * Besides: read(2) returns struct ferry_event records of any queue of the file
  * (EINVAL when the buffer is too small for one; blocks unless O_NONBLOCK, then
  * EAGAIN). poll(2): POLLIN when a completion waits, POLLOUT when a queue has a
- * free slot, POLLERR when a queue is dead, POLLHUP when the device is gone.
- * mmap(2) takes the mmap_offset of a buffer, MAP_SHARED, and a length up to the
- * buffer's.
+ * free slot, POLLERR when a queue is dead, POLLHUP when the device is gone. Of a
+ * mapped queue only POLLERR, and POLLIN as QUEUE_ARM says. mmap(2) takes the
+ * mmap_offset of a buffer, MAP_SHARED, and a length up to the buffer's; or an offset
+ * of a mapped queue, while that is not destroyed (ENOENT). The doorbell is 64 KiB
+ * long. EACCES: the CQ is not mapped for writing. A child of fork(2) does not get
+ * the mappings of a queue.
  */
 #define FERRY_IOC_MAGIC		0xfb
 
@@ -287,6 +376,8 @@ struct ferry_submit {
 #define FERRY_IOC_BUF_FREE	_IO(FERRY_IOC_MAGIC, 0x06)
 #define FERRY_IOC_SUBMIT	_IO(FERRY_IOC_MAGIC, 0x07)
 #define FERRY_IOC_WAIT		_IO(FERRY_IOC_MAGIC, 0x08)
+#define FERRY_IOC_QUEUE_WAIT	_IO(FERRY_IOC_MAGIC, 0x09)
+#define FERRY_IOC_QUEUE_ARM	_IO(FERRY_IOC_MAGIC, 0x0a)
 
 /*
  * /dev/ferryNpK is port K of the device: a stream of bytes in each direction, to
