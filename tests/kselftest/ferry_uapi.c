@@ -20,20 +20,23 @@ union any_args {
 	struct ferry_buf_alloc buf_alloc;
 	struct ferry_buf_free buf_free;
 	struct ferry_submit submit;
+	struct ferry_queue_wait queue_wait;
+	struct ferry_queue_arm queue_arm;
 	uint8_t bytes[4096];
 };
 
 struct call {
 	const char *name;
 	unsigned long cmd;
-	size_t size;
+	size_t size, first;	/* of this release, and of the first */
 };
 
-#define CALL(name, type)	{ #name, FERRY_IOC_##name, sizeof(struct type) }
+#define CALL(name, type)	{ #name, FERRY_IOC_##name, sizeof(struct type), sizeof(struct type) }
 
 static const struct call calls[] = {
 	CALL(INFO, ferry_info),
-	CALL(QUEUE_CREATE, ferry_queue_create),
+	{ "QUEUE_CREATE", FERRY_IOC_QUEUE_CREATE, sizeof(struct ferry_queue_create),
+	  offsetof(struct ferry_queue_create, sq_offset) },
 	CALL(QUEUE_DESTROY, ferry_queue_handle),
 	CALL(QUEUE_FLUSH, ferry_queue_handle),
 	CALL(QUEUE_CANCEL, ferry_queue_handle),
@@ -41,6 +44,8 @@ static const struct call calls[] = {
 	CALL(BUF_FREE, ferry_buf_free),
 	CALL(SUBMIT, ferry_submit),
 	CALL(WAIT, ferry_submit),
+	CALL(QUEUE_WAIT, ferry_queue_wait),
+	CALL(QUEUE_ARM, ferry_queue_arm),
 };
 
 #define CALL_OF(nr)	(&calls[_IOC_NR(FERRY_IOC_##nr)])
@@ -85,6 +90,13 @@ static void good_args(struct __test_metadata *_metadata, struct env *e,
 		args->submit.cqes = (uintptr_t)&e->cqe;
 		args->submit.nr_cqes = 1;
 		args->submit.timeout_ns = FOREVER;
+		break;
+	case FERRY_IOC_QUEUE_WAIT:
+		args->queue_wait.queue = e->queue;
+		break;
+	case FERRY_IOC_QUEUE_ARM:
+		args->queue_arm.queue = e->queue;
+		args->queue_arm.eventfd = -1;
 		break;
 	}
 }
@@ -167,6 +179,8 @@ VARIANT(buf_alloc, FERRY_IOC_BUF_ALLOC);
 VARIANT(buf_free, FERRY_IOC_BUF_FREE);
 VARIANT(submit, FERRY_IOC_SUBMIT);
 VARIANT(wait, FERRY_IOC_WAIT);
+VARIANT(queue_wait, FERRY_IOC_QUEUE_WAIT);
+VARIANT(queue_arm, FERRY_IOC_QUEUE_ARM);
 
 FIXTURE_SETUP(uapi)
 {
@@ -185,7 +199,7 @@ TEST_F(uapi, size_of_the_first_release_or_none_below_it)
 	union any_args args;
 
 	good_args(_metadata, e, call, &args);
-	for (uint32_t size = 0; size < call->size; size++) {
+	for (uint32_t size = 0; size < call->first; size++) {
 		args.size = size;
 		EXPECT_EQ(EINVAL, refusal(e, call, &args)) {
 			TH_LOG("size %u", size);
@@ -193,8 +207,10 @@ TEST_F(uapi, size_of_the_first_release_or_none_below_it)
 	}
 	check_unchanged(_metadata, e);
 
-	args.size = call->size;
+	args.size = call->first;
+	memset(args.bytes + call->first, 0xee, call->size - call->first);
 	EXPECT_EQ(0, ferry_ioctl(e->fd, call->cmd, &args));
+	EXPECT_TRUE(all_bytes(args.bytes + call->first, call->size - call->first, 0xee));
 	undo(_metadata, e, call, &args);
 }
 
@@ -389,7 +405,8 @@ TEST_F(call, handle_that_is_not_of_this_file_is_ENOENT)
 {
 	static const struct call *const takers[] = {
 		CALL_OF(QUEUE_DESTROY), CALL_OF(QUEUE_FLUSH), CALL_OF(QUEUE_CANCEL),
-		CALL_OF(BUF_FREE), CALL_OF(SUBMIT), CALL_OF(WAIT),
+		CALL_OF(BUF_FREE), CALL_OF(SUBMIT), CALL_OF(WAIT), CALL_OF(QUEUE_WAIT),
+		CALL_OF(QUEUE_ARM),
 	};
 	static const uint32_t huge[] = { UINT32_MAX, INT32_MAX, NO_HANDLE };
 	struct env *e = &self->env;
@@ -443,6 +460,7 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 {
 	static const struct call *const takers[] = {
 		CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(SUBMIT), CALL_OF(WAIT),
+		CALL_OF(QUEUE_WAIT), CALL_OF(QUEUE_ARM),
 	};
 	struct env *e = &self->env;
 
@@ -454,6 +472,13 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 		switch (takers[i]->cmd) {
 		case FERRY_IOC_QUEUE_CREATE:
 			flags = &args.queue_create.flags;
+			known = FERRY_QUEUE_MAPPED;
+			break;
+		case FERRY_IOC_QUEUE_WAIT:
+			flags = &args.queue_wait.flags;
+			break;
+		case FERRY_IOC_QUEUE_ARM:
+			flags = &args.queue_arm.flags;
 			break;
 		case FERRY_IOC_BUF_ALLOC:
 			flags = &args.buf_alloc.flags;
@@ -496,6 +521,7 @@ TEST_F(call, field_that_must_be_zero_and_is_not_is_EOPNOTSUPP)
 		FIELD(SUBMIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, nr_sqes),
+		FIELD(QUEUE_ARM, ferry_queue_arm, reserved),
 	};
 	struct env *e = &self->env;
 
@@ -521,7 +547,7 @@ TEST_F(call, unknown_ioctl_is_ENOTTY)
 	struct env *e = &self->env;
 	uint8_t args[256] = { sizeof(args) - 1 };
 
-	for (unsigned int nr = _IOC_NR(FERRY_IOC_WAIT) + 1; nr < 256; nr++)
+	for (unsigned int nr = _IOC_NR(FERRY_IOC_QUEUE_ARM) + 1; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, ferry_ioctl(e->fd, _IO(FERRY_IOC_MAGIC, nr), args));
 	check_unchanged(_metadata, e);
 }
