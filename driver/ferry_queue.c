@@ -139,7 +139,8 @@ err_release:
 	ferry_chan_release(queue->chan);
 	goto err_put;
 err_put_chan:
-	if (queue->mapped)
+	/* What does not reset may still use the rings: they are lost on purpose. */
+	if (queue->mapped && !READ_ONCE(queue->chan->broken))
 		ferry_queue_put(queue);
 err_put:
 	ferry_queue_put(queue);
