@@ -392,9 +392,10 @@ TEST_F(mapped, queue_of_the_kernels_can_be_waited_for_and_armed)
 
 TEST_F(mapped, cancel_completes_what_is_outstanding_and_goes_on)
 {
-	uint32_t buffer, done = 0;
-	uint8_t *map = buf_new(self->fd, 4 * MiB, 0, &buffer);
+	uint8_t *map;
+	uint32_t buffer;
 
+	map = buf_new(self->fd, 4 * MiB, 0, &buffer);
 	ASSERT_NE(NULL, map);
 	ASSERT_EQ(0, queue_cancel(self->fd, self->q.args.queue));
 	for (int round = 0; round < 4; round++) {
@@ -409,11 +410,9 @@ TEST_F(mapped, cancel_completes_what_is_outstanding_and_goes_on)
 				TH_LOG("%d", status);
 			}
 			EXPECT_EQ(++seq, cqe_seq(&self->cqe));
-			done += status == FERRY_OK;
 		}
 		EXPECT_WORKS(self);
 	}
-	EXPECT_GT(4 * SIZE, done) TH_LOG("nothing was ever cancelled");
 }
 
 struct canceller {
