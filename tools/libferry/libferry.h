@@ -263,8 +263,10 @@ static inline void ferry_prep(struct ferry_sqe *sqe, unsigned int op,
 			      uint64_t dst, uint64_t src, uint32_t len,
 			      uint64_t arg)
 {
-	memset(sqe, 0, sizeof(*sqe));
+	/* Each byte once: it may be the slot that the device reads. */
 	sqe->op = (uint8_t)op;
+	sqe->flags = 0;
+	sqe->reserved = 0;
 	sqe->len = htole32(len);
 	sqe->src = htole64(src);
 	sqe->dst = htole64(dst);
