@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The init of the benchmark's guest: instructions per operation, of Ferry's
- * SUBMIT and of what it competes with.
+ * SUBMIT, of its mapped queues by libferry, and of what they compete with.
  *
  * Every call stands between two marker hints, for plugin.c, and between two
  * reads of the counter, which under icount advances by one per instruction.
@@ -34,12 +34,14 @@
 
 #include <linux/ferry.h>
 
+#include "libferry-ring.h"
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MIB		(1u << 20)
 #define WARM_UP		4
 #define MAX_CALLS	101
 #define MAX_BATCH	256
-#define MAX_ROWS	64
+#define MAX_ROWS	96
 /* What the FIFO of a port holds in 4 KiB writes, so that none waits. */
 #define STREAM_BATCH	32
 #define LOAD_BATCH	512
@@ -62,10 +64,17 @@ static uint8_t *src, *dst;
 static uint32_t len, crc;
 static int null_fd;
 
-static int ferry_fd;
+static int node_fd;
 static struct ferry_sqe sqes[MAX_BATCH];
 static struct ferry_cqe cqes[MAX_BATCH];
 static struct ferry_submit submit;
+
+static struct ferry *device;
+static struct ferry_ring *ring;
+static uint32_t ring_batch, ring_bad;
+static uint16_t ring_buffer;
+/* Ticks of a call that do not count. */
+static uint64_t waited;
 
 static int port_fd, virtio_fd;
 static int load_fds[2];
@@ -101,6 +110,16 @@ static inline void mark_begin(void)
 static inline void mark_end(void)
 {
 	asm volatile("hint #0x71" : : : "memory");
+}
+
+static inline void mark_pause(void)
+{
+	asm volatile("hint #0x72" : : : "memory");
+}
+
+static inline void mark_go_on(void)
+{
+	asm volatile("hint #0x73" : : : "memory");
 }
 
 /* Interrupts that a device has raised, of all its lines. */
@@ -148,11 +167,12 @@ static void measure_after(const char *name, uint32_t size, uint32_t batch, uint3
 			before();
 			row->irqs -= irqs(device);
 		}
+		waited = 0;
 		t = counter();
 		mark_begin();
 		op();
 		mark_end();
-		ticks[i] = counter() - t;
+		ticks[i] = counter() - t - waited;
 		if (before)
 			row->irqs += irqs(device);
 	}
@@ -206,7 +226,7 @@ static void crc32c_op(void)
 
 static void submit_op(void)
 {
-	if (syscall(SYS_ioctl, ferry_fd, FERRY_IOC_SUBMIT, &submit) || submit.reaped != submit.nr_sqes)
+	if (syscall(SYS_ioctl, node_fd, FERRY_IOC_SUBMIT, &submit) || submit.reaped != submit.nr_sqes)
 		finish("FAIL: SUBMIT reaped %u of %u: %m", submit.reaped, submit.nr_sqes);
 }
 
@@ -265,14 +285,14 @@ static void measure_ferry(bool sleep)
 	const char *copy = sleep ? "ferry.ioctl.copy.sleep" : "ferry.ioctl.copy";
 	const char *crc32c = sleep ? "ferry.ioctl.crc32c.sleep" : "ferry.ioctl.crc32c";
 
-	ferry_fd = open("/dev/ferry0", O_RDWR);
-	if (ferry_fd < 0)
+	node_fd = open("/dev/ferry0", O_RDWR);
+	if (node_fd < 0)
 		finish("FAIL: /dev/ferry0: %m");
-	if (ioctl(ferry_fd, FERRY_IOC_QUEUE_CREATE, &queue))
+	if (ioctl(node_fd, FERRY_IOC_QUEUE_CREATE, &queue))
 		finish("FAIL: QUEUE_CREATE: %m");
-	if (ioctl(ferry_fd, FERRY_IOC_BUF_ALLOC, &buf))
+	if (ioctl(node_fd, FERRY_IOC_BUF_ALLOC, &buf))
 		finish("FAIL: BUF_ALLOC: %m");
-	src = mmap(NULL, buf.length, PROT_READ | PROT_WRITE, MAP_SHARED, ferry_fd, buf.mmap_offset);
+	src = mmap(NULL, buf.length, PROT_READ | PROT_WRITE, MAP_SHARED, node_fd, buf.mmap_offset);
 	if (src == MAP_FAILED)
 		finish("FAIL: mmap: %m");
 	dst = src + MIB;
@@ -288,7 +308,97 @@ static void measure_ferry(bool sleep)
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (unsigned int j = 0; j < ARRAY_SIZE(batches); j += 2)
 			measure_submit(crc32c, FERRY_OP_CRC32C, buf.buffer, sizes[i], batches[j]);
-	close(ferry_fd);
+	close(node_fd);
+}
+
+/* The library's path with its checks; how long the device takes is not the library's. */
+static inline __attribute__((always_inline)) void ring_call(struct ferry_ring *r, unsigned int op)
+{
+	uint64_t source = FERRY_ADDR(ring_buffer, 0);
+	uint32_t batch = ring_batch, size = len;
+	const struct ferry_cqe *cqe;
+	struct ferry_sqe *sqe;
+	unsigned int bad = 0;
+	uint64_t t;
+
+	for (uint32_t i = 0; i < batch; i++) {
+		sqe = ferry_ring_get_sqe(r);
+		if (!sqe)
+			break;
+		if (op == FERRY_OP_COPY)
+			ferry_prep_copy(sqe, source + MIB, source, size);
+		else
+			ferry_prep_crc32c(sqe, source, size, 0);
+	}
+	ferry_ring_submit(r);
+	mark_pause();
+	t = counter();
+	while (!ferry_ring_ready(r, batch) && !ferry_ring_dead(r))
+		;
+	waited = counter() - t;
+	mark_go_on();
+	if (ferry_ring_wait(r, batch, -1)) {
+		ring_bad++;
+		return;
+	}
+	for (uint32_t i = 0; i < batch; i++) {
+		cqe = ferry_ring_cqe(r, i);
+		bad |= ferry_cqe_status(cqe) | (ferry_cqe_len(cqe) ^ size);
+		crc = ferry_cqe_result(cqe);
+	}
+	ring_bad += bad;
+	ferry_ring_seen(r, batch);
+}
+
+static void ring_copy_op(void)
+{
+	ring_call(ring, FERRY_OP_COPY);
+}
+
+static void ring_crc32c_op(void)
+{
+	ring_call(ring, FERRY_OP_CRC32C);
+}
+
+static void measure_ring(const char *name, unsigned int op, uint32_t size, uint32_t batch)
+{
+	uint64_t bytes = (uint64_t)size * batch;
+	uint32_t result;
+
+	ring_batch = batch;
+	len = size;
+	memset(dst, 0, MIB);
+	measure(name, size, batch, bytes > 4 * MIB ? 11 : 51,
+		op == FERRY_OP_COPY ? ring_copy_op : ring_crc32c_op);
+	result = crc;
+	crc32c_op();
+	if (ring_bad || (op == FERRY_OP_CRC32C && result != crc) ||
+	    (op == FERRY_OP_COPY && memcmp(src, dst, size)))
+		finish("FAIL: %s of %u bytes: %u bad, result 0x%08x", name, size, ring_bad, result);
+}
+
+/* The same operations through rings and doorbell of this process's own. */
+static void measure_rings(void)
+{
+	struct ferry_buf *buf;
+
+	if (ferry_open(NULL, &device) || ferry_ring_open(device, MAX_BATCH, 0, &ring) ||
+	    ferry_buf_alloc(device, 2 * MIB, 0, &buf) || ferry_buf_map(buf))
+		finish("FAIL: no mapped queue");
+	ring_buffer = buf->handle;
+	src = buf->addr;
+	dst = src + MIB;
+	for (uint32_t i = 0; i < MIB; i++)
+		src[i] = i * 31 + (i >> 8);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(batches); j++)
+			measure_ring("ferry.queue.copy", FERRY_OP_COPY, sizes[i], batches[j]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(batches); j++)
+			measure_ring("ferry.queue.crc32c", FERRY_OP_CRC32C, sizes[i], batches[j]);
+	ferry_ring_close(ring);
+	ferry_buf_free(buf);
+	ferry_close(device);
 }
 
 static void write_all(int fd, const char *what)
@@ -471,6 +581,7 @@ int main(void)
 		measure_cpu();
 		load_driver();
 		measure_ferry(false);
+		measure_rings();
 	}
 	for (struct row *row = rows; row < rows + nr_rows; row++)
 		printf("row %s %u %u %u %llu %ld\n", row->name, row->size, row->batch, row->calls,

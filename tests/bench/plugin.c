@@ -2,8 +2,8 @@
 /*
  * TCG plugin: what the guest executes between two marker hints.
  *
- * hint #0x70 begins a bracket and hint #0x71 ends it; both are NOPs to every
- * CPU. Each bracket becomes a line in the file named by out=: instructions,
+ * hint #0x70 begins a bracket and hint #0x71 ends it; between hint #0x72 and hint #0x73
+ * in it nothing counts. All are NOPs to every CPU. Each bracket becomes a line in the file named by out=: instructions,
  * svc instructions, MMIO writes and MMIO reads of the regions whose names begin
  * with ferry or virtio, and interrupts acknowledged (reads of ICC_IAR1_EL1, so
  * GICv3). One vCPU.
@@ -19,6 +19,8 @@
 
 #define HINT_BEGIN	0xd5032e1f	/* hint #0x70 */
 #define HINT_END	0xd5032e3f	/* hint #0x71 */
+#define HINT_PAUSE	0xd5032e5f	/* hint #0x72 */
+#define HINT_GO_ON	0xd5032e7f	/* hint #0x73 */
 #define SVC		0xd4000001
 #define SVC_MASK	0xffe0001f
 #define READ_IAR	0xd538cc00	/* mrs Xt, icc_iar1_el1 */
@@ -29,7 +31,7 @@ enum { INSN, SVCS, MMIO_W, MMIO_R, IRQS, NR_COUNTS };
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static struct qemu_plugin_scoreboard *counts;
-static uint64_t begin[NR_COUNTS];
+static uint64_t begin[NR_COUNTS], pause[NR_COUNTS];
 static bool counting;
 static FILE *out;
 
@@ -54,6 +56,22 @@ static void end_cb(unsigned int cpu, void *opaque)
 		/* The ending hint has been counted; the beginning one had been, too. */
 		fprintf(out, "%" PRIu64 "%c", i == INSN ? n - 1 : n, i == IRQS ? '\n' : ' ');
 	}
+}
+
+static void pause_cb(unsigned int cpu, void *opaque)
+{
+	counting = false;
+	for (int i = 0; i < NR_COUNTS; i++)
+		pause[i] = qemu_plugin_u64_get(count(i), cpu);
+}
+
+/* What has passed meanwhile is as if it had been before the bracket, with the one hint. */
+static void go_on_cb(unsigned int cpu, void *opaque)
+{
+	for (int i = 0; i < NR_COUNTS; i++)
+		begin[i] += qemu_plugin_u64_get(count(i), cpu) - pause[i];
+	begin[INSN]++;
+	counting = true;
 }
 
 static void mem_cb(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *opaque)
@@ -94,6 +112,10 @@ static void translate_cb(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (opcode == HINT_BEGIN || opcode == HINT_END)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn,
 				opcode == HINT_BEGIN ? begin_cb : end_cb,
+				QEMU_PLUGIN_CB_NO_REGS, NULL);
+		if (opcode == HINT_PAUSE || opcode == HINT_GO_ON)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn,
+				opcode == HINT_PAUSE ? pause_cb : go_on_cb,
 				QEMU_PLUGIN_CB_NO_REGS, NULL);
 		qemu_plugin_register_vcpu_mem_cb(insn, mem_cb, QEMU_PLUGIN_CB_NO_REGS,
 						 QEMU_PLUGIN_MEM_RW, NULL);
