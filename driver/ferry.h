@@ -11,7 +11,9 @@
  *	queue    a channel in the hands of an open file
  *	mapped   its rings and doorbell in the hands of user space
  *	port     /dev/ferryNpK: two channels and a stream each way (ferry_port.h)
- *	buf      memory for the device
+ *	buf      memory for the device: handles, BUF_ALLOC
+ *	pin      memory of a process, as a buffer
+ *	list     scattered memory as a window
  *	window   the table that says what memory a file's channels may touch
  *	claim    who has which channel
  *	chan     a hardware channel: commands, interrupts
@@ -80,8 +82,9 @@
 
 struct clk;
 struct dentry;
-struct ferry_buf;
+struct dma_pool;
 struct ferry_dev;
+struct ferry_mem;
 struct ferry_queue;
 struct page;
 struct reset_control;
@@ -95,6 +98,8 @@ struct vm_area_struct;
  * @lines: number of interrupt lines, 1 to 32
  * @ops: bit n: operation n is there
  * @addr_width: bits of a bus address
+ * @min_shift: least page shift of a page list
+ * @max_shift: greatest page shift; 0 if there are no page lists
  * @min_order: least log2 of the size of a ring
  * @max_order: greatest log2 of the size of a ring
  * @rows: most rows of a window table
@@ -110,6 +115,8 @@ struct ferry_caps {
 	u32 lines;
 	u32 ops;
 	u32 addr_width;
+	u32 min_shift;
+	u32 max_shift;
 	u32 min_order;
 	u32 max_order;
 	u32 rows;
@@ -291,6 +298,8 @@ struct ferry_irq {
  * @clk: optional clock
  * @reset: optional reset line
  * @caps: capabilities
+ * @coherent: the device sees what is in the caches
+ * @lists: memory of page lists
  * @nr_irqs: interrupts in @irqs
  * @irqs: interrupts
  * @role_mask: channels of each role; of ports, where the port has a node
@@ -304,7 +313,8 @@ struct ferry_irq {
  * @files_lock: protects @files, and files against closing and unplugging at once
  * @files: list of struct ferry_file
  * @bufs_lock: protects @bufs and the memory of the buffers on it
- * @bufs: list of struct ferry_buf that have memory
+ * @bufs: list of struct ferry_mem that have memory
+ * @pinned: pages of processes that are registered
  * @share_lock: makes counting a user's queues and claiming one step
  * @max_queues: queues that a user may hold
  * @recover: tries to reset broken channels
@@ -322,6 +332,8 @@ struct ferry_dev {
 	struct clk *clk;
 	struct reset_control *reset;
 	struct ferry_caps caps;
+	bool coherent;
+	struct dma_pool *lists;
 	u32 nr_irqs;
 	struct ferry_irq irqs[FERRY_MAX_LINES];
 	u64 role_mask[FERRY_ROLES];
@@ -337,6 +349,7 @@ struct ferry_dev {
 
 	struct mutex bufs_lock;
 	struct list_head bufs;
+	atomic64_t pinned;
 
 	struct mutex share_lock;
 	u32 max_queues;
@@ -499,14 +512,19 @@ __poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
 		     void __user *arg);
 long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd);
-struct ferry_buf *ferry_buf_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
-					bool read_only, void **cpu, dma_addr_t *dma);
-void ferry_buf_put(struct ferry_buf *buf);
 int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
-int ferry_buf_map(struct ferry_file *file, struct ferry_buf *buf, struct vm_area_struct *vma);
 void ferry_buf_zap(struct ferry_file *file);
+u32 ferry_buf_count(struct ferry_file *file, u64 *pinned);
 void ferry_buf_free_all(struct ferry_file *file);
 void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet);
+struct ferry_mem *ferry_mem_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
+					bool read_only, void **cpu, dma_addr_t *dma);
+void ferry_mem_put(struct ferry_mem *mem);
+int ferry_mem_map(struct ferry_file *file, struct ferry_mem *mem, struct vm_area_struct *vma);
+
+/* ferry_pin.c */
+long ferry_buf_register(struct ferry_file *file, struct ferry_buf_register *cmd,
+			void __user *arg);
 
 /* ferry_claim.c */
 struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers: memory that the device may touch, allocated here and mapped to user
- * space.
+ * Buffers: memory that the device may touch. Handles, and the kind that is
+ * allocated here and mapped to user space.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
@@ -9,14 +9,16 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "ferry.h"
+#include "ferry_buf.h"
 
 /**
  * DOC: Buffers
  *
  * Three kinds of users hold a buffer, each with a reference: the handle (until
  * BUF_FREE or close), the window (until the device let go) and mappings (until
- * unmapped). The memory goes back with the last one.
+ * unmapped). The memory goes back with the last one. Only what is allocated here
+ * is mapped: any other buffer is given back by BUF_FREE before it returns, unless
+ * the device does not let go.
  *
  * Unbinding can't wait for mappings. It zaps them, so that a later access is
  * SIGBUS, and takes the memory (@cpu is NULL then); the structure stays.
@@ -28,11 +30,9 @@
  */
 
 /**
- * struct ferry_buf - memory for the device
- * @ref: handle, window, mappings
- * @fdev: device
+ * struct ferry_mem - memory that was allocated here: a buffer of BUF_ALLOC, or a ring
+ * @buf: what all buffers have
  * @node: in &ferry_dev.bufs while it has memory
- * @win: window; its row is the handle
  * @cpu: address, NULL when unbinding took the memory; under &ferry_dev.bufs_lock
  * @dma: bus address
  * @size: bytes, whole pages
@@ -41,11 +41,9 @@
  *	reference. NULL: SIGBUS
  * @read_only: cannot be mapped for writing
  */
-struct ferry_buf {
-	struct kref ref;
-	struct ferry_dev *fdev;
+struct ferry_mem {
+	struct ferry_buf buf;
 	struct list_head node;
-	struct ferry_window win;
 	void *cpu;
 	dma_addr_t dma;
 	size_t size;
@@ -59,7 +57,7 @@ struct ferry_buf {
  * @refs: number of these
  * @node: in &ferry_file.maps
  * @file: open file; the mapping holds it
- * @buf: buffer, a reference
+ * @mem: buffer, a reference
  * @mm: address space it was made in, held by mmgrab()
  * @synced: ferry_buf_zap() has waited for its maker
  */
@@ -67,38 +65,23 @@ struct ferry_map {
 	refcount_t refs;
 	struct list_head node;
 	struct ferry_file *file;
-	struct ferry_buf *buf;
+	struct ferry_mem *mem;
 	struct mm_struct *mm;
 	bool synced;
 };
-
-static void ferry_buf_free_memory(struct ferry_buf *buf)
-{
-	lockdep_assert_held(&buf->fdev->bufs_lock);
-
-	dma_free_attrs(buf->fdev->parent, buf->size, buf->cpu, buf->dma, buf->attrs);
-	buf->cpu = NULL;
-	list_del(&buf->node);
-}
 
 static void ferry_buf_release(struct kref *ref)
 {
 	struct ferry_buf *buf = container_of(ref, struct ferry_buf, ref);
 
-	mutex_lock(&buf->fdev->bufs_lock);
-	if (buf->cpu)
-		ferry_buf_free_memory(buf);
-	mutex_unlock(&buf->fdev->bufs_lock);
-	if (buf->spare)
-		put_page(buf->spare);
-	kfree(buf);
+	buf->ops->free(buf);
 }
 
 /**
  * ferry_buf_put() - drop a reference to a buffer
  * @buf: buffer
  *
- * May sleep.
+ * With the last one it is freed. May sleep.
  */
 void ferry_buf_put(struct ferry_buf *buf)
 {
@@ -110,32 +93,129 @@ static void ferry_buf_window_release(struct ferry_window *win)
 	ferry_buf_put(container_of(win, struct ferry_buf, win));
 }
 
-static struct ferry_buf *ferry_buf_create(struct ferry_dev *fdev, u64 length, u32 flags)
+/**
+ * ferry_buf_init() - begin a buffer
+ * @buf: buffer, zeroed; the caller has the one reference, which is to be the handle's
+ * @fdev: device
+ * @ops: what kind it is
+ */
+void ferry_buf_init(struct ferry_buf *buf, struct ferry_dev *fdev,
+		    const struct ferry_buf_ops *ops)
 {
-	struct ferry_buf *buf;
-
-	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return NULL;
 	kref_init(&buf->ref);
+	buf->ops = ops;
 	buf->fdev = fdev;
-	buf->size = PAGE_ALIGN(length);
-	buf->attrs = flags & FERRY_BUF_WC ? DMA_ATTR_WRITE_COMBINE : 0;
 	buf->win.release = ferry_buf_window_release;
-	buf->cpu = dma_alloc_attrs(fdev->parent, buf->size, &buf->dma,
-				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN, buf->attrs);
-	if (!buf->cpu) {
-		kfree(buf);
-		return NULL;
-	}
-	mutex_lock(&fdev->bufs_lock);
-	list_add_tail(&buf->node, &fdev->bufs);
-	mutex_unlock(&fdev->bufs_lock);
-	return buf;
 }
 
 /**
- * ferry_buf_create_ring() - memory of a mapped queue's ring
+ * ferry_buf_grant() - give a buffer a window and a handle
+ * @file: open file
+ * @buf: buffer
+ * @extent: its memory
+ * @access: FERRY_ROW_FLAGS_READ, _WRITE or both
+ *
+ * Nobody finds the handle before ferry_buf_publish(), though the device knows the
+ * window.
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int ferry_buf_grant(struct ferry_file *file, struct ferry_buf *buf,
+		    const struct ferry_extent *extent, u32 access)
+{
+	int err;
+
+	kref_get(&buf->ref);
+	err = ferry_window_grant(file->tab, &buf->win, extent, access);
+	if (err) {
+		ferry_buf_put(buf);
+		return err;
+	}
+	err = xa_reserve(&file->bufs, buf->win.row, GFP_KERNEL_ACCOUNT);
+	if (err)
+		ferry_window_revoke(file->tab, &buf->win);
+	return err;
+}
+
+/**
+ * ferry_buf_publish() - let the calls of a file find a buffer
+ * @file: open file
+ * @buf: buffer that was granted; the caller's reference is the handle's now
+ */
+void ferry_buf_publish(struct ferry_file *file, struct ferry_buf *buf)
+{
+	/* The slot was reserved, so this does not fail. */
+	xa_store(&file->bufs, buf->win.row, buf, GFP_KERNEL);
+}
+
+/**
+ * ferry_buf_withdraw() - undo ferry_buf_grant()
+ * @file: open file
+ * @buf: buffer that was not published
+ */
+void ferry_buf_withdraw(struct ferry_file *file, struct ferry_buf *buf)
+{
+	xa_release(&file->bufs, buf->win.row);
+	ferry_window_revoke(file->tab, &buf->win);
+}
+
+static struct ferry_mem *to_ferry_mem(struct ferry_buf *buf)
+{
+	return container_of(buf, struct ferry_mem, buf);
+}
+
+static void ferry_mem_free_memory(struct ferry_mem *mem)
+{
+	struct ferry_dev *fdev = mem->buf.fdev;
+
+	lockdep_assert_held(&fdev->bufs_lock);
+
+	dma_free_attrs(fdev->parent, mem->size, mem->cpu, mem->dma, mem->attrs);
+	mem->cpu = NULL;
+	list_del(&mem->node);
+}
+
+static void ferry_mem_free(struct ferry_buf *buf)
+{
+	struct ferry_mem *mem = to_ferry_mem(buf);
+
+	mutex_lock(&buf->fdev->bufs_lock);
+	if (mem->cpu)
+		ferry_mem_free_memory(mem);
+	mutex_unlock(&buf->fdev->bufs_lock);
+	if (mem->spare)
+		put_page(mem->spare);
+	kfree(mem);
+}
+
+static const struct ferry_buf_ops ferry_mem_ops = {
+	.free = ferry_mem_free,
+};
+
+static struct ferry_mem *ferry_mem_create(struct ferry_dev *fdev, u64 length, u32 flags)
+{
+	struct ferry_mem *mem;
+
+	mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+	if (!mem)
+		return NULL;
+	ferry_buf_init(&mem->buf, fdev, &ferry_mem_ops);
+	mem->size = PAGE_ALIGN(length);
+	mem->attrs = flags & FERRY_BUF_WC ? DMA_ATTR_WRITE_COMBINE : 0;
+	mem->cpu = dma_alloc_attrs(fdev->parent, mem->size, &mem->dma,
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN, mem->attrs);
+	if (!mem->cpu) {
+		kfree(mem);
+		return NULL;
+	}
+	mutex_lock(&fdev->bufs_lock);
+	list_add_tail(&mem->node, &fdev->bufs);
+	mutex_unlock(&fdev->bufs_lock);
+	return mem;
+}
+
+/**
+ * ferry_mem_create_ring() - memory of a mapped queue's ring
  * @fdev: device
  * @size: bytes
  * @spare: page that is mapped when the memory is gone; gets a reference
@@ -145,21 +225,34 @@ static struct ferry_buf *ferry_buf_create(struct ferry_dev *fdev, u64 length, u3
  *
  * No window names it, so only the rings' own registers lead the device to it.
  *
- * Return: buffer with one reference, or NULL.
+ * ferry_mem_put() gives it back.
+ *
+ * Return: memory, or NULL.
  */
-struct ferry_buf *ferry_buf_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
+struct ferry_mem *ferry_mem_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
 					bool read_only, void **cpu, dma_addr_t *dma)
 {
-	struct ferry_buf *buf = ferry_buf_create(fdev, size, 0);
+	struct ferry_mem *mem = ferry_mem_create(fdev, size, 0);
 
-	if (!buf)
+	if (!mem)
 		return NULL;
 	get_page(spare);
-	buf->spare = spare;
-	buf->read_only = read_only;
-	*cpu = buf->cpu;
-	*dma = buf->dma;
-	return buf;
+	mem->spare = spare;
+	mem->read_only = read_only;
+	*cpu = mem->cpu;
+	*dma = mem->dma;
+	return mem;
+}
+
+/**
+ * ferry_mem_put() - drop a reference to memory that was allocated here
+ * @mem: memory
+ *
+ * May sleep.
+ */
+void ferry_mem_put(struct ferry_mem *mem)
+{
+	ferry_buf_put(&mem->buf);
 }
 
 /**
@@ -174,7 +267,8 @@ long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void 
 {
 	struct ferry_dev *fdev = file->fdev;
 	u32 access = FERRY_ROW_FLAGS_READ;
-	struct ferry_buf *buf;
+	struct ferry_extent extent = {};
+	struct ferry_mem *mem;
 	int err;
 
 	if (cmd->flags & ~(FERRY_BUF_WC | FERRY_BUF_DEV_RO) || cmd->reserved)
@@ -183,37 +277,29 @@ long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void 
 	    cmd->length - 1 > dma_get_mask(fdev->parent) || cmd->length > SIZE_MAX - PAGE_SIZE)
 		return -EINVAL;
 
-	buf = ferry_buf_create(fdev, cmd->length, cmd->flags);
-	if (!buf)
+	mem = ferry_mem_create(fdev, cmd->length, cmd->flags);
+	if (!mem)
 		return -ENOMEM;
 	if (!(cmd->flags & FERRY_BUF_DEV_RO))
 		access |= FERRY_ROW_FLAGS_WRITE;
-	kref_get(&buf->ref);
-	err = ferry_window_grant(file->tab, &buf->win, buf->dma, buf->size, access);
+	extent.base = mem->dma;
+	extent.size = mem->size;
+	err = ferry_buf_grant(file, &mem->buf, &extent, access);
 	if (err)
-		goto err_put_window;
-	err = xa_reserve(&file->bufs, buf->win.row, GFP_KERNEL_ACCOUNT);
-	if (err)
-		goto err_revoke;
+		goto err_put;
 
-	cmd->buffer = buf->win.row;
-	cmd->mmap_offset = (u64)buf->win.row << FERRY_MMAP_SHIFT;
+	cmd->buffer = mem->buf.win.row;
+	cmd->mmap_offset = (u64)cmd->buffer << FERRY_MMAP_SHIFT;
 	err = ferry_put_arg(arg, cmd, sizeof(*cmd), cmd->size);
 	if (err)
-		goto err_unreserve;
-	/* The slot was reserved, so this does not fail; now others can find it. */
-	xa_store(&file->bufs, buf->win.row, buf, GFP_KERNEL);
+		goto err_withdraw;
+	ferry_buf_publish(file, &mem->buf);
 	return 0;
 
-err_unreserve:
-	xa_release(&file->bufs, buf->win.row);
-err_revoke:
-	ferry_window_revoke(file->tab, &buf->win);
-	ferry_buf_put(buf);
-	return err;
-err_put_window:
-	ferry_buf_put(buf);
-	ferry_buf_put(buf);
+err_withdraw:
+	ferry_buf_withdraw(file, &mem->buf);
+err_put:
+	ferry_mem_put(mem);
 	return err;
 }
 
@@ -259,6 +345,31 @@ void ferry_buf_free_all(struct ferry_file *file)
 }
 
 /**
+ * ferry_buf_count() - what the handles of an open file stand for
+ * @file: open file
+ * @pinned: bytes of memory that it has registered
+ *
+ * Return: number of handles.
+ */
+u32 ferry_buf_count(struct ferry_file *file, u64 *pinned)
+{
+	struct ferry_buf *buf;
+	unsigned long handle;
+	u32 count = 0;
+
+	*pinned = 0;
+	/* The lock holds off BUF_FREE. */
+	xa_lock(&file->bufs);
+	xa_for_each(&file->bufs, handle, buf) {
+		count++;
+		if (buf->ops->pinned)
+			*pinned += buf->ops->pinned(buf);
+	}
+	xa_unlock(&file->bufs);
+	return count;
+}
+
+/**
  * ferry_buf_unplug() - take the memory of the buffers that outlive the device
  * @fdev: device; all mappings were zapped
  * @quiet: the device touches nothing any more
@@ -268,16 +379,16 @@ void ferry_buf_free_all(struct ferry_file *file)
  */
 void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet)
 {
-	struct ferry_buf *buf, *next;
+	struct ferry_mem *mem, *next;
 
 	mutex_lock(&fdev->bufs_lock);
-	list_for_each_entry_safe(buf, next, &fdev->bufs, node) {
+	list_for_each_entry_safe(mem, next, &fdev->bufs, node) {
 		if (quiet) {
-			ferry_buf_free_memory(buf);
+			ferry_mem_free_memory(mem);
 			continue;
 		}
-		buf->cpu = NULL;
-		list_del(&buf->node);
+		mem->cpu = NULL;
+		list_del(&mem->node);
 	}
 	mutex_unlock(&fdev->bufs_lock);
 }
@@ -298,7 +409,7 @@ static void ferry_vma_close(struct vm_area_struct *vma)
 	spin_lock(&map->file->maps_lock);
 	list_del(&map->node);
 	spin_unlock(&map->file->maps_lock);
-	ferry_buf_put(map->buf);
+	ferry_mem_put(map->mem);
 	mmdrop(map->mm);
 	kfree(map);
 }
@@ -309,10 +420,10 @@ static vm_fault_t ferry_vma_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct ferry_map *map = vma->vm_private_data;
 
-	if (!map->buf->spare || !(vma->vm_flags & VM_PFNMAP))
+	if (!map->mem->spare || !(vma->vm_flags & VM_PFNMAP))
 		return VM_FAULT_SIGBUS;
 	/* Ordinary memory, whatever the ring was. */
-	return vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(map->buf->spare),
+	return vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(map->mem->spare),
 				   vm_get_page_prot(vma->vm_flags));
 }
 
@@ -322,17 +433,23 @@ static const struct vm_operations_struct ferry_vma_ops = {
 	.fault = ferry_vma_fault,
 };
 
-static struct ferry_buf *ferry_buf_get(struct ferry_file *file, unsigned long handle)
+/* A buffer that can be mapped: no other takes references but handle and window. */
+static struct ferry_mem *ferry_mem_get(struct ferry_file *file, unsigned long handle)
 {
+	struct ferry_mem *mem = ERR_PTR(-ENOENT);
 	struct ferry_buf *buf;
 
 	/* The lock holds off BUF_FREE, and so the end of the handle's reference. */
 	xa_lock(&file->bufs);
 	buf = xa_load(&file->bufs, handle);
-	if (buf)
+	if (buf && buf->ops != &ferry_mem_ops) {
+		mem = ERR_PTR(-EINVAL);
+	} else if (buf) {
 		kref_get(&buf->ref);
+		mem = to_ferry_mem(buf);
+	}
 	xa_unlock(&file->bufs);
-	return buf;
+	return mem;
 }
 
 /**
@@ -348,51 +465,51 @@ int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 {
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 handle = offset >> FERRY_MMAP_SHIFT;
-	struct ferry_buf *buf;
+	struct ferry_mem *mem;
 	int err;
 
 	/* Not VM_SHARED, which a file that is only open for reading never gets. */
 	if (!(vma->vm_flags & VM_MAYSHARE) || offset != handle << FERRY_MMAP_SHIFT)
 		return -EINVAL;
-	buf = ferry_buf_get(file, handle);
-	if (!buf)
-		return -ENOENT;
-	err = ferry_buf_map(file, buf, vma);
-	ferry_buf_put(buf);
+	mem = ferry_mem_get(file, handle);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	err = ferry_mem_map(file, mem, vma);
+	ferry_mem_put(mem);
 	return err;
 }
 
 /**
- * ferry_buf_map() - map a buffer
+ * ferry_mem_map() - map memory that was allocated here
  * @file: open file that it belongs to
- * @buf: buffer
+ * @mem: memory
  * @vma: mapping, which gets a reference
  *
  * As ferry_buf_mmap().
  *
  * Return: 0, -EINVAL, -ENOMEM or -EACCES as the header says.
  */
-int ferry_buf_map(struct ferry_file *file, struct ferry_buf *buf, struct vm_area_struct *vma)
+int ferry_mem_map(struct ferry_file *file, struct ferry_mem *mem, struct vm_area_struct *vma)
 {
 	unsigned long pgoff = vma->vm_pgoff;
 	struct ferry_map *map;
 	int err;
 
-	if (vma->vm_end - vma->vm_start > buf->size)
+	if (vma->vm_end - vma->vm_start > mem->size)
 		return -EINVAL;
-	if (buf->read_only && vma->vm_flags & VM_WRITE)
+	if (mem->read_only && vma->vm_flags & VM_WRITE)
 		return -EACCES;
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
-	if (buf->read_only)
+	if (mem->read_only)
 		vm_flags_clear(vma, VM_MAYWRITE);
-	if (buf->spare)
+	if (mem->spare)
 		vm_flags_set(vma, VM_DONTCOPY);
-	kref_get(&buf->ref);
+	kref_get(&mem->buf.ref);
 	refcount_set(&map->refs, 1);
 	map->file = file;
-	map->buf = buf;
+	map->mem = mem;
 	map->mm = vma->vm_mm;
 	mmgrab(map->mm);
 	spin_lock(&file->maps_lock);
@@ -403,7 +520,7 @@ int ferry_buf_map(struct ferry_file *file, struct ferry_buf *buf, struct vm_area
 
 	/* For the DMA API the offset is within the buffer. */
 	vma->vm_pgoff = 0;
-	err = dma_mmap_attrs(file->fdev->parent, vma, buf->cpu, buf->dma, buf->size, buf->attrs);
+	err = dma_mmap_attrs(file->fdev->parent, vma, mem->cpu, mem->dma, mem->size, mem->attrs);
 	vma->vm_pgoff = pgoff;
 	if (err)
 		ferry_vma_close(vma);

@@ -167,6 +167,7 @@ static long ferry_info(struct ferry_file *file, struct ferry_info *cmd, void __u
 		.user_mask = fdev->role_mask[FERRY_ROLE_USER],
 		.port_mask = fdev->role_mask[FERRY_ROLE_PORT],
 	};
+	cmd->buffers = ferry_buf_count(file, &cmd->pinned);
 	bitmap_to_arr64(&cmd->busy_mask, fdev->claimed, FERRY_MAX_CHANNELS);
 	return ferry_put_arg(arg, cmd, sizeof(*cmd), size);
 }
@@ -261,6 +262,14 @@ static long ferry_do_buf_free(struct ferry_file *file, void __user *arg)
 	       ferry_buf_free(file, &cmd);
 }
 
+static long ferry_do_buf_register(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_buf_register cmd;
+
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), reserved), arg) ?:
+	       ferry_buf_register(file, &cmd, arg);
+}
+
 static long ferry_do_submit(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_submit cmd;
@@ -305,6 +314,7 @@ static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) 
 	[_IOC_NR(FERRY_IOC_WAIT)]		= ferry_do_wait,
 	[_IOC_NR(FERRY_IOC_QUEUE_WAIT)]		= ferry_do_queue_wait,
 	[_IOC_NR(FERRY_IOC_QUEUE_ARM)]		= ferry_do_queue_arm,
+	[_IOC_NR(FERRY_IOC_BUF_REGISTER)]	= ferry_do_buf_register,
 };
 
 static long ferry_ioctl_call(struct ferry_file *file, unsigned int cmd, void __user *arg)

@@ -4,12 +4,14 @@
  */
 #include <linux/bitfield.h>
 #include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
+#include <linux/property.h>
 #include <linux/slab.h>
 
 #include "ferry.h"
@@ -92,7 +94,11 @@ static int ferry_read_caps(struct ferry_dev *fdev)
 	caps->ports = FIELD_GET(FERRY_CAP_COUNTS_PORTS, val);
 	caps->lines = FIELD_GET(FERRY_CAP_COUNTS_LINES, val);
 	caps->ops = readl(ctrl + FERRY_CAP_OPS);
-	caps->addr_width = FIELD_GET(FERRY_CAP_ADDR_WIDTH, readl(ctrl + FERRY_CAP_ADDR));
+	val = readl(ctrl + FERRY_CAP_ADDR);
+	caps->addr_width = FIELD_GET(FERRY_CAP_ADDR_WIDTH, val);
+	caps->min_shift = FIELD_GET(FERRY_CAP_ADDR_MIN_SHIFT, val);
+	if (readl(ctrl + FERRY_CAP_FEATURES) & FERRY_CAP_FEATURES_LIST)
+		caps->max_shift = FIELD_GET(FERRY_CAP_ADDR_MAX_SHIFT, val);
 	val = readl(ctrl + FERRY_CAP_RING);
 	caps->min_order = FIELD_GET(FERRY_CAP_RING_MIN_ORDER, val);
 	caps->max_order = FIELD_GET(FERRY_CAP_RING_MAX_ORDER, val);
@@ -256,6 +262,9 @@ static int ferry_get_memory(struct ferry_dev *fdev)
 	if (err)
 		return dev_err_probe(dev, err, "cannot address memory with %u bits\n",
 				     fdev->caps.addr_width);
+	/* Memory of processes is mapped in pieces as large as it comes. */
+	dma_set_max_seg_size(dev, UINT_MAX);
+	fdev->coherent = device_get_dma_attr(dev) == DEV_DMA_COHERENT;
 	err = of_reserved_mem_device_init(dev);
 	if (err == -ENODEV)
 		return 0;
@@ -320,6 +329,9 @@ static int ferry_probe(struct platform_device *pdev)
 	err = ferry_get_memory(fdev);
 	if (err)
 		return err;
+	fdev->lists = dmam_pool_create("ferry lists", dev, FERRY_LIST_BYTES, FERRY_LIST_BYTES, 0);
+	if (!fdev->lists)
+		return -ENOMEM;
 	err = ferry_assign_roles(fdev);
 	if (err)
 		return err;

@@ -156,11 +156,11 @@ int ferry_mapped_create(struct ferry_queue *queue, struct ferry_chan_config *cfg
 	queue->spare = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!queue->spare)
 		return -ENOMEM;
-	queue->sq = ferry_buf_create_ring(fdev, sizeof(struct ferry_sqe) << cfg->order,
+	queue->sq = ferry_mem_create_ring(fdev, sizeof(struct ferry_sqe) << cfg->order,
 					  queue->spare, false, &cfg->sq, &cfg->sq_dma);
 	if (!queue->sq)
 		return -ENOMEM;
-	queue->cq = ferry_buf_create_ring(fdev, cq_size, ferry_gone_page, true, &cpu, &dma);
+	queue->cq = ferry_mem_create_ring(fdev, cq_size, ferry_gone_page, true, &cpu, &dma);
 	if (!queue->cq)
 		return -ENOMEM;
 	queue->state = cpu;
@@ -183,9 +183,9 @@ void ferry_mapped_free(struct ferry_queue *queue)
 	if (queue->event)
 		eventfd_ctx_put(queue->event);
 	if (queue->cq)
-		ferry_buf_put(queue->cq);
+		ferry_mem_put(queue->cq);
 	if (queue->sq)
-		ferry_buf_put(queue->sq);
+		ferry_mem_put(queue->sq);
 	if (queue->spare)
 		put_page(queue->spare);
 }
@@ -359,10 +359,10 @@ int ferry_queue_mmap(struct ferry_file *file, struct vm_area_struct *vma)
 
 	switch (nr % FERRY_MMAP_KINDS) {
 	case FERRY_MMAP_SQ:
-		err = ferry_buf_map(file, queue->sq, vma);
+		err = ferry_mem_map(file, queue->sq, vma);
 		break;
 	case FERRY_MMAP_CQ:
-		err = ferry_buf_map(file, queue->cq, vma);
+		err = ferry_mem_map(file, queue->cq, vma);
 		break;
 	case FERRY_MMAP_DOORBELL:
 		err = ferry_doorbell_mmap(queue, vma);

@@ -55,8 +55,8 @@ struct ferry_queue {
 	wait_queue_head_t wait;
 	struct ferry_waiter reader;
 	bool mapped;
-	struct ferry_buf *sq;
-	struct ferry_buf *cq;
+	struct ferry_mem *sq;
+	struct ferry_mem *cq;
 	struct ferry_queue_state *state;
 	struct page *spare;
 	struct ferry_waiter alarm;

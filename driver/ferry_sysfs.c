@@ -120,6 +120,13 @@ static ssize_t max_queues_per_user_store(struct device *dev, struct device_attri
 }
 static DEVICE_ATTR_RW(max_queues_per_user);
 
+static ssize_t pinned_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  (u64)atomic64_read(&to_ferry_dev(dev)->pinned) << PAGE_SHIFT);
+}
+static DEVICE_ATTR_RO(pinned_bytes);
+
 static struct attribute *ferry_dev_attrs[] = {
 	&dev_attr_version.attr,
 	&dev_attr_channels.attr,
@@ -132,6 +139,7 @@ static struct attribute *ferry_dev_attrs[] = {
 	&dev_attr_max_entries.attr,
 	&dev_attr_windows.attr,
 	&dev_attr_max_queues_per_user.attr,
+	&dev_attr_pinned_bytes.attr,
 	NULL
 };
 

@@ -197,17 +197,17 @@ void ferry_wintab_detach(struct ferry_wintab *tab, struct ferry_chan *chan)
  * ferry_window_grant() - let the channels of a table touch memory
  * @tab: table
  * @win: window; its @release is set, the rest is filled in
- * @base: bus address
- * @size: bytes, not zero
- * @flags: FERRY_ROW_FLAGS_READ, _WRITE or both
+ * @extent: memory
+ * @access: FERRY_ROW_FLAGS_READ, _WRITE or both
  *
  * Submissions that are published after it returned can use the window.
  *
  * Return: 0, or -ENOSPC if every row is in use.
  */
 int ferry_window_grant(struct ferry_wintab *tab, struct ferry_window *win,
-		       dma_addr_t base, u64 size, u32 flags)
+		       const struct ferry_extent *extent, u32 access)
 {
+	u32 flags = extent->flags | access;
 	struct ferry_row *row;
 	u32 nr;
 
@@ -224,13 +224,13 @@ int ferry_window_grant(struct ferry_wintab *tab, struct ferry_window *win,
 	win->row = nr;
 
 	row = &tab->rows[nr];
-	row->base = cpu_to_le64(base);
-	row->size = cpu_to_le64(size);
-	row->first = 0;
+	row->base = cpu_to_le64(extent->base);
+	row->size = cpu_to_le64(extent->size);
+	row->first = cpu_to_le32(extent->first);
 	row->reserved = 0;
 	tab->ops->sync(tab);
 	WRITE_ONCE(row->flags, cpu_to_le32(flags | FERRY_ROW_FLAGS_VALID));
-	trace_ferry_window(tab, nr, base, size, flags, "grant");
+	trace_ferry_window(tab, nr, extent->base, extent->size, flags, "grant");
 	mutex_unlock(&tab->lock);
 	return 0;
 }
@@ -264,6 +264,7 @@ int ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win)
 	} else {
 		row->base = 0;
 		row->size = 0;
+		row->first = 0;
 		__clear_bit(win->row, tab->used);
 	}
 	mutex_unlock(&tab->lock);

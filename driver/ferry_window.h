@@ -33,6 +33,20 @@ struct ferry_row {
 };
 
 /**
+ * struct ferry_extent - memory, as a row names it
+ * @base: bus address, or that of the directory of a page list
+ * @size: bytes, not zero
+ * @first: offset of the first byte in the first page of a list
+ * @flags: FERRY_ROW_FLAGS_LIST and _PAGE_SHIFT for a list, else 0
+ */
+struct ferry_extent {
+	dma_addr_t base;
+	u64 size;
+	u32 first;
+	u32 flags;
+};
+
+/**
  * struct ferry_window_ops - what changing a row needs of the hardware
  * @sync: make what was written to the table visible to the device before what
  *	is written next
@@ -98,7 +112,7 @@ void ferry_wintab_attach(struct ferry_wintab *tab, struct ferry_chan *chan);
 void ferry_wintab_detach(struct ferry_wintab *tab, struct ferry_chan *chan);
 
 int ferry_window_grant(struct ferry_wintab *tab, struct ferry_window *win,
-		       dma_addr_t base, u64 size, u32 flags);
+		       const struct ferry_extent *extent, u32 access);
 int ferry_window_revoke(struct ferry_wintab *tab, struct ferry_window *win);
 
 #endif /* FERRY_WINDOW_H */

@@ -86,8 +86,9 @@ static int window_test_init(struct kunit *test)
 
 static int window_test_grant(struct window_test *wt, u32 nr)
 {
-	return ferry_window_grant(&wt->tab, &wt->win[nr], 0x123456789000, 0x5000,
-				  FERRY_ROW_FLAGS_READ);
+	static const struct ferry_extent extent = { .base = 0x123456789000, .size = 0x5000 };
+
+	return ferry_window_grant(&wt->tab, &wt->win[nr], &extent, FERRY_ROW_FLAGS_READ);
 }
 
 /* The device may look between the steps: it must find the whole row or none. */

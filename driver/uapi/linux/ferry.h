@@ -111,6 +111,9 @@ struct ferry_event {
  * @port_mask: channels that belong to ports
  * @kernel_mask: channels kept for the kernel
  * @busy_mask: channels that are claimed now
+ * @pinned: bytes of memory that this file has registered, whole pages
+ * @buffers: buffers that this file holds now
+ * @reserved: zero
  */
 struct ferry_info {
 	__u32	size;
@@ -129,6 +132,9 @@ struct ferry_info {
 	__aligned_u64 port_mask;
 	__aligned_u64 kernel_mask;
 	__aligned_u64 busy_mask;
+	__aligned_u64 pinned;
+	__u32	buffers;
+	__u32	reserved;
 };
 
 /* Flags of QUEUE_CREATE */
@@ -260,7 +266,7 @@ struct ferry_queue_handle {
 	__s64	timeout_ns;
 };
 
-/* Flags of BUF_ALLOC */
+/* Flags of BUF_ALLOC; BUF_REGISTER has FERRY_BUF_DEV_RO */
 #define FERRY_BUF_WC		0x0001	/* write-combining, where the device is not coherent */
 #define FERRY_BUF_DEV_RO	0x0002	/* the device may only read */
 
@@ -291,13 +297,57 @@ struct ferry_buf_alloc {
 };
 
 /**
+ * struct ferry_buf_register - FERRY_IOC_BUF_REGISTER: memory of the caller
+ * @size: sizeof(struct ferry_buf_register)
+ * @flags: FERRY_BUF_DEV_RO
+ * @addr: where it begins, any byte
+ * @length: bytes, any number but zero
+ * @buffer: out: handle, the window in FERRY_ADDR()
+ * @reserved: must be zero
+ *
+ * The device may touch these bytes, and none around them, until BUF_FREE or the
+ * last close. The pages are pinned: the handle stands for those that are there
+ * now, whatever becomes of the mapping, and unmapping, mremap() or
+ * madvise(MADV_DONTNEED) take none away from the device. After fork() they are the
+ * parent's; private ones are copied for the child. The handle serves every queue
+ * of this file; it can't be mapped (EINVAL).
+ *
+ * The memory has to be mapped with write permission, unless FERRY_BUF_DEV_RO says
+ * that the device only reads. It may be anonymous, of a memfd, tmpfs or hugetlbfs,
+ * or a private mapping of any file.
+ *
+ * EINVAL: @length is 0, or @addr + @length is beyond all addresses. EFAULT: some
+ * of it is not mapped, or lacks the permission; or it can't be pinned: device
+ * memory, mappings of BUF_ALLOC, memfd_secret(), and, where the device is to write,
+ * shared mappings of files whose file system must know who dirties their pages.
+ * ENOMEM: RLIMIT_MEMLOCK (it bounds what all processes of the user have pinned
+ * here and elsewhere; CAP_IPC_LOCK lifts it), or out of memory. ENOSPC: max_buffers
+ * are in use. EFBIG: too scattered: more than 2^18 pieces of the largest size that
+ * all boundaries in it are aligned to, that is 1 GiB of scattered 4 KiB pages, or
+ * 2^31 pages in all; huge pages help, and so do several buffers. EADDRNOTAVAIL:
+ * the device does not reach some of it without bouncing it through other memory.
+ * EOPNOTSUPP: the device is not coherent with the caches, or has no page lists and
+ * needs one. BUF_ALLOC serves in the last two cases. EINTR: only if the process is
+ * being killed.
+ */
+struct ferry_buf_register {
+	__u32	size;
+	__u32	flags;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__u32	buffer;
+	__u32	reserved;
+};
+
+/**
  * struct ferry_buf_free - FERRY_IOC_BUF_FREE: give a buffer back
  * @size: sizeof(struct ferry_buf_free)
  * @buffer: handle
  *
  * When it returns, the device no longer touches the memory; operations that
- * did complete with FERRY_ERR_WINDOW_REVOKED. Mappings stay valid until they
- * are unmapped; the memory is freed with the last of them.
+ * did complete with FERRY_ERR_WINDOW_REVOKED. Mappings of BUF_ALLOC stay valid until
+ * they are unmapped; the memory is freed with the last of them. Registered memory
+ * is no longer pinned.
  *
  * EIO: the device did not let go of the buffer in time, and did not reset
  * either: it may go on using the memory, which the kernel keeps until it can't.
@@ -378,6 +428,7 @@ struct ferry_submit {
 #define FERRY_IOC_WAIT		_IO(FERRY_IOC_MAGIC, 0x08)
 #define FERRY_IOC_QUEUE_WAIT	_IO(FERRY_IOC_MAGIC, 0x09)
 #define FERRY_IOC_QUEUE_ARM	_IO(FERRY_IOC_MAGIC, 0x0a)
+#define FERRY_IOC_BUF_REGISTER	_IO(FERRY_IOC_MAGIC, 0x0b)
 
 /*
  * /dev/ferryNpK is port K of the device: a stream of bytes in each direction, to
