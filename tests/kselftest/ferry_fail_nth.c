@@ -258,6 +258,49 @@ TEST_F(fail_nth, buf_alloc_write_combining)
 	sweep(_metadata, &self->s, &(struct step) { start_queue, act_buf_alloc_wc });
 }
 
+/* In pieces, so that it takes a page list. */
+static uint8_t *pieces(void)
+{
+	static uint8_t *map;
+	int fd;
+
+	if (map)
+		return map;
+	fd = memfd_create("pieces", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, 32 * KiB))
+		return NULL;
+	map = mmap(NULL, 64 * KiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++)
+		mmap(map + i * 32 * KiB, 32 * KiB, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0);
+	close(fd);
+	return map;
+}
+
+static int act_buf_register(struct state *s)
+{
+	return buf_register(s->fd, pieces(), 64 * KiB, 0, &s->buffer);
+}
+
+/* Nothing stays pinned by a failure. */
+static int check_buf_register(struct state *s, int ret)
+{
+	struct ferry_info info;
+
+	if (ferry_info(s->fd, &info))
+		return -EPROTO;
+	if (info.buffers != (ret ? 0 : 1) || info.pinned != (ret ? 0 : 64 * KiB))
+		return -EBUSY;
+	return ret ? act_buf_register(s) : buf_free(s->fd, s->buffer);
+}
+
+TEST_F(fail_nth, buf_register)
+{
+	ASSERT_NE(NULL, pieces());
+	sweep(_metadata, &self->s,
+	      &(struct step) { start_queue, act_buf_register, check_buf_register });
+}
+
 static int act_buf_free(struct state *s)
 {
 	return buf_free(s->fd, s->buffer);

@@ -19,6 +19,7 @@ union any_args {
 	struct ferry_queue_handle queue_handle;
 	struct ferry_buf_alloc buf_alloc;
 	struct ferry_buf_free buf_free;
+	struct ferry_buf_register buf_register;
 	struct ferry_submit submit;
 	struct ferry_queue_wait queue_wait;
 	struct ferry_queue_arm queue_arm;
@@ -32,11 +33,12 @@ struct call {
 };
 
 #define CALL(name, type)	{ #name, FERRY_IOC_##name, sizeof(struct type), sizeof(struct type) }
+#define CALL_GROWN(name, type, member) \
+	{ #name, FERRY_IOC_##name, sizeof(struct type), offsetof(struct type, member) }
 
 static const struct call calls[] = {
-	CALL(INFO, ferry_info),
-	{ "QUEUE_CREATE", FERRY_IOC_QUEUE_CREATE, sizeof(struct ferry_queue_create),
-	  offsetof(struct ferry_queue_create, sq_offset) },
+	CALL_GROWN(INFO, ferry_info, pinned),
+	CALL_GROWN(QUEUE_CREATE, ferry_queue_create, sq_offset),
 	CALL(QUEUE_DESTROY, ferry_queue_handle),
 	CALL(QUEUE_FLUSH, ferry_queue_handle),
 	CALL(QUEUE_CANCEL, ferry_queue_handle),
@@ -46,9 +48,12 @@ static const struct call calls[] = {
 	CALL(WAIT, ferry_submit),
 	CALL(QUEUE_WAIT, ferry_queue_wait),
 	CALL(QUEUE_ARM, ferry_queue_arm),
+	CALL(BUF_REGISTER, ferry_buf_register),
 };
 
 #define CALL_OF(nr)	(&calls[_IOC_NR(FERRY_IOC_##nr)])
+
+static uint8_t registered[4096];
 
 /* A call that would succeed. For those that use a handle up, make a new one. */
 static void good_args(struct __test_metadata *_metadata, struct env *e,
@@ -77,6 +82,10 @@ static void good_args(struct __test_metadata *_metadata, struct env *e,
 		break;
 	case FERRY_IOC_BUF_ALLOC:
 		args->buf_alloc.length = 4096;
+		break;
+	case FERRY_IOC_BUF_REGISTER:
+		args->buf_register.addr = (uintptr_t)registered;
+		args->buf_register.length = sizeof(registered);
 		break;
 	case FERRY_IOC_BUF_FREE:
 		ASSERT_EQ(0, buf_alloc(e->fd, 4096, 0, &args->buf_free.buffer, &offset));
@@ -113,6 +122,9 @@ static void undo(struct __test_metadata *_metadata, struct env *e,
 		break;
 	case FERRY_IOC_BUF_ALLOC:
 		ASSERT_EQ(0, buf_free(e->fd, args->buf_alloc.buffer));
+		break;
+	case FERRY_IOC_BUF_REGISTER:
+		ASSERT_EQ(0, buf_free(e->fd, args->buf_register.buffer));
 		break;
 	case FERRY_IOC_SUBMIT:
 		if (!args->submit.reaped)
@@ -181,6 +193,7 @@ VARIANT(submit, FERRY_IOC_SUBMIT);
 VARIANT(wait, FERRY_IOC_WAIT);
 VARIANT(queue_wait, FERRY_IOC_QUEUE_WAIT);
 VARIANT(queue_arm, FERRY_IOC_QUEUE_ARM);
+VARIANT(buf_register, FERRY_IOC_BUF_REGISTER);
 
 FIXTURE_SETUP(uapi)
 {
@@ -208,9 +221,9 @@ TEST_F(uapi, size_of_the_first_release_or_none_below_it)
 	check_unchanged(_metadata, e);
 
 	args.size = call->first;
-	memset(args.bytes + call->first, 0xee, call->size - call->first);
+	memset(args.bytes + call->first, 0xee, sizeof(args) - call->first);
 	EXPECT_EQ(0, ferry_ioctl(e->fd, call->cmd, &args));
-	EXPECT_TRUE(all_bytes(args.bytes + call->first, call->size - call->first, 0xee));
+	EXPECT_TRUE(all_bytes(args.bytes + call->first, sizeof(args) - call->first, 0xee));
 	undo(_metadata, e, call, &args);
 }
 
@@ -384,7 +397,7 @@ FIXTURE_TEARDOWN(call)
 TEST_F(call, result_that_has_nowhere_to_go_leaves_nothing_behind)
 {
 	static const struct call *const makers[] = {
-		CALL_OF(INFO), CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC),
+		CALL_OF(INFO), CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(BUF_REGISTER),
 	};
 	struct env *e = &self->env;
 	union any_args *args = mmap(NULL, 64 * KiB, PROT_READ | PROT_WRITE,
@@ -459,8 +472,8 @@ TEST_F(call, handle_that_is_not_of_this_file_is_ENOENT)
 TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 {
 	static const struct call *const takers[] = {
-		CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(SUBMIT), CALL_OF(WAIT),
-		CALL_OF(QUEUE_WAIT), CALL_OF(QUEUE_ARM),
+		CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(BUF_REGISTER),
+		CALL_OF(SUBMIT), CALL_OF(WAIT), CALL_OF(QUEUE_WAIT), CALL_OF(QUEUE_ARM),
 	};
 	struct env *e = &self->env;
 
@@ -483,6 +496,10 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 		case FERRY_IOC_BUF_ALLOC:
 			flags = &args.buf_alloc.flags;
 			known = FERRY_BUF_WC | FERRY_BUF_DEV_RO;
+			break;
+		case FERRY_IOC_BUF_REGISTER:
+			flags = &args.buf_register.flags;
+			known = FERRY_BUF_DEV_RO;
 			break;
 		default:
 			flags = &args.submit.flags;
@@ -518,6 +535,7 @@ TEST_F(call, field_that_must_be_zero_and_is_not_is_EOPNOTSUPP)
 		FIELD(QUEUE_DESTROY, ferry_queue_handle, timeout_ns),
 		FIELD(QUEUE_CANCEL, ferry_queue_handle, timeout_ns),
 		FIELD(BUF_ALLOC, ferry_buf_alloc, reserved),
+		FIELD(BUF_REGISTER, ferry_buf_register, reserved),
 		FIELD(SUBMIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, nr_sqes),
@@ -547,7 +565,7 @@ TEST_F(call, unknown_ioctl_is_ENOTTY)
 	struct env *e = &self->env;
 	uint8_t args[256] = { sizeof(args) - 1 };
 
-	for (unsigned int nr = _IOC_NR(FERRY_IOC_QUEUE_ARM) + 1; nr < 256; nr++)
+	for (unsigned int nr = ARRAY_SIZE(calls); nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, ferry_ioctl(e->fd, _IO(FERRY_IOC_MAGIC, nr), args));
 	check_unchanged(_metadata, e);
 }

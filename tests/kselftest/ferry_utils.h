@@ -187,6 +187,18 @@ static inline int buf_free(int fd, uint32_t buffer)
 	return ferry_ioctl(fd, FERRY_IOC_BUF_FREE, &args);
 }
 
+static inline int buf_register(int fd, const void *addr, uint64_t length, uint32_t flags,
+			       uint32_t *buffer)
+{
+	struct ferry_buf_register args = {
+		.size = sizeof(args), .flags = flags, .addr = (uintptr_t)addr, .length = length,
+	};
+	int ret = ferry_ioctl(fd, FERRY_IOC_BUF_REGISTER, &args);
+
+	*buffer = args.buffer;
+	return ret;
+}
+
 static inline void *buf_map(int fd, uint64_t offset, size_t length)
 {
 	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);

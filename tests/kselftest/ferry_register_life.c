@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* However it ends, nothing stays pinned, and the device is out of it before. */
+#include "ferry_register.h"
+
+/* What is given back when a task ends may be so a little after it was seen to. */
+static bool nothing_is_pinned(void)
+{
+	int64_t end = now_ns() + 60 * NSEC_PER_SEC;
+
+	while (pinned_bytes() && now_ns() < end)
+		sched_yield();
+	return !pinned_bytes();
+}
+
+/* Registered, in use, and nobody will ever free it. */
+static int start_registered(int fd, const struct ferry_info *info, enum kind kind, uint8_t **map)
+{
+	uint32_t queue, buffer;
+
+	*map = memory(kind, HUGE);
+	if (*map == MAP_FAILED)
+		return -ENOMEM;
+	if (queue_create(fd, info->min_order, &queue))
+		return -ENOSPC;
+	if (buf_register(fd, *map, HUGE, 0, &buffer))
+		return -EIO;
+	return make_busy(fd, queue, buffer, HUGE, 1u << info->min_order) < 0 ? -EIO : 0;
+}
+
+TEST_F(reg, close_with_work_in_flight_unpins)
+{
+	for (int i = 0; i < 6; i++) {
+		int fd = ferry_open();
+		uint8_t *map;
+
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, start_registered(fd, &self->info, i % 2 ? SCATTERED : THP, &map));
+		EXPECT_EQ((long)HUGE, pinned_bytes());
+		ASSERT_EQ(0, close(fd));
+		memset(map, i, HUGE);
+		EXPECT_EQ(0, pinned_bytes());
+		EXPECT_EQ(0, vm_pin());
+		EXPECT_TRUE(all_bytes(map, HUGE, i));
+		munmap(map, HUGE);
+	}
+}
+
+/* A child that has the file keeps it, and what it has registered. */
+TEST_F(reg, last_close_unpins_not_the_first)
+{
+	int fd = ferry_open(), go[2], status;
+	uint8_t *map;
+	pid_t pid;
+	char c;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, start_registered(fd, &self->info, ANONYMOUS, &map));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(go[1]);
+		_exit(read(go[0], &c, 1) == 1 ? 0 : 1);
+	}
+	ASSERT_EQ(0, close(fd));
+	EXPECT_EQ((long)HUGE, pinned_bytes());
+	EXPECT_EQ((long)HUGE, vm_pin());
+	ASSERT_EQ(1, write(go[1], "x", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(nothing_is_pinned());
+	EXPECT_EQ(0, vm_pin());
+}
+
+TEST_F(reg, exit_unpins)
+{
+	int status;
+
+	for (int i = 0; i < 10; i++) {
+		pid_t pid = fork();
+		uint8_t *map;
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			int fd = ferry_open();
+
+			_exit(start_registered(fd, &self->info, i % (HUGETLB + 1), &map) ? 1 : 0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		EXPECT_TRUE(nothing_is_pinned());
+	}
+}
+
+TEST_F(reg, exec_unpins)
+{
+	int status, go[2], begun[2];
+	uint8_t *map;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, pipe(begun));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int fd = ferry_open();
+
+		if (start_registered(fd, &self->info, ANONYMOUS, &map) ||
+		    pinned_bytes() != (long)HUGE || write(begun[1], "x", 1) != 1)
+			_exit(1);
+		/* Another program, that stays until we say so. */
+		dup2(go[0], 0);
+		close(go[0]);
+		close(go[1]);
+		execl("/bin/cat", "cat", NULL);
+		_exit(2);
+	}
+	close(go[0]);
+	ASSERT_EQ(1, read(begun[0], &c, 1));
+	EXPECT_TRUE(nothing_is_pinned());
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	close(go[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* In each round another kind of memory, until somebody comes with SIGKILL. */
+static void register_forever(const struct ferry_info *info, unsigned int seed)
+{
+	struct ferry_cqe cqes[64];
+	uint32_t queue, buffer;
+	int fd = ferry_open();
+	uint8_t *map;
+
+	if (queue_create(fd, info->min_order, &queue))
+		_exit(1);
+	for (;; seed++) {
+		map = memory(seed % HUGETLB, HUGE);
+		if (map == MAP_FAILED)
+			_exit(2);
+		if (seed % 3)
+			memset(map, 1, HUGE);
+		if (buf_register(fd, map, HUGE, 0, &buffer))
+			_exit(3);
+		make_busy(fd, queue, buffer, HUGE, 1u << info->min_order);
+		reap(fd, queue, cqes, ARRAY_SIZE(cqes), seed % 2, NSEC_PER_MSEC);
+		if (seed % 4 == 0)
+			munmap(map, HUGE);
+		if (buf_free(fd, buffer))
+			_exit(4);
+		if (seed % 4)
+			munmap(map, HUGE);
+		while (reap(fd, queue, cqes, ARRAY_SIZE(cqes), 0, 0) > 0)
+			;
+	}
+}
+
+TEST_F(reg, killed_at_any_point_unpins)
+{
+	unsigned int seed = 1;
+
+	for (int i = 0; i < 30; i++) {
+		struct timespec random = {};
+		pid_t pid = fork();
+		int status;
+
+		ASSERT_LE(0, pid);
+		if (!pid)
+			register_forever(&self->info, i);
+		seed = seed * 1103515245 + 12345;
+		/* Whatever the point is that this hits, all of them must be survived. */
+		random.tv_nsec = (seed >> 8) % (40 * NSEC_PER_MSEC);
+		nanosleep(&random, NULL);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("exit status %d", WEXITSTATUS(status));
+		EXPECT_TRUE(nothing_is_pinned());
+	}
+}
+
+static void *free_any(void *data)
+{
+	int fd = *(int *)data;
+
+	for (int i = 0; i < 5000; i++)
+		buf_free(fd, 1 + i % 511);
+	return NULL;
+}
+
+/* Handles that are guessed while they are made are freed once, and wholly. */
+TEST_F(reg, handles_freed_by_others_at_any_time_unpin)
+{
+	uint8_t *map = memory(SCATTERED, HUGE);
+	pthread_t threads[2];
+	struct ferry_info info;
+	uint32_t buffer;
+
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, free_any, &self->fd));
+	for (int i = 0; i < 500; i++) {
+		ASSERT_EQ(0, buf_register(self->fd, map + i, 32 * KiB, 0, &buffer));
+		buf_free(self->fd, buffer);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	ASSERT_EQ(0, ferry_info(self->fd, &info));
+	EXPECT_EQ(0, info.buffers);
+	EXPECT_EQ(0, info.pinned);
+	EXPECT_EQ(0, pinned_bytes());
+}
+
+/* The pages go on being the device's; the process has got others. */
+TEST_F(reg, memory_that_was_dropped_stays_with_the_device)
+{
+	uint8_t *map = memory(ANONYMOUS, HUGE);
+	struct ferry_cqe cqe;
+	uint32_t buffer;
+
+	memset(map, 1, HUGE);
+	ASSERT_EQ(0, buf_register(self->fd, map, HUGE, 0, &buffer));
+	ASSERT_EQ(0, madvise(map, HUGE, MADV_DONTNEED));
+	ASSERT_EQ(0, run(self->fd, self->queue,
+			 sqe(FERRY_OP_FILL, HUGE, 0, FERRY_ADDR(buffer, 0), ~0ULL), &cqe));
+	EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+	EXPECT_TRUE(all_bytes(map, HUGE, 0));
+}
+
+TEST_F(reg, unbinding_unpins)
+{
+	uint8_t *map;
+	uint32_t buffer;
+
+	ASSERT_EQ(0, find_device());
+	ASSERT_EQ(0, start_registered(self->fd, &self->info, SCATTERED, &map));
+	EXPECT_EQ((long)HUGE, vm_pin());
+	ASSERT_EQ(0, unbind_device());
+	EXPECT_EQ(0, vm_pin());
+	/* It is still the process's. */
+	memset(map, 0x42, HUGE);
+	EXPECT_TRUE(all_bytes(map, HUGE, 0x42));
+	EXPECT_EQ(-ENODEV, buf_register(self->fd, map, HUGE, 0, &buffer));
+	ASSERT_EQ(0, rebind_device());
+}
+
+TEST_HARNESS_MAIN
