@@ -84,7 +84,7 @@ TEST_F(reg, exit_unpins)
 		if (!pid) {
 			int fd = ferry_open();
 
-			_exit(start_registered(fd, &self->info, i % (HUGETLB + 1), &map) ? 1 : 0);
+			_exit(start_registered(fd, &self->info, i % HUGETLB, &map) ? 1 : 0);
 		}
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_EQ(0, status);
