@@ -89,6 +89,7 @@ static void good_args(struct __test_metadata *_metadata, struct env *e,
 		break;
 	case FERRY_IOC_BUF_FREE:
 		ASSERT_EQ(0, buf_alloc(e->fd, 4096, 0, &args->buf_free.buffer, &offset));
+		ASSERT_EQ(0, ferry_info(e->fd, &e->info));
 		break;
 	case FERRY_IOC_SUBMIT:
 		args->submit.nr_sqes = 1;
