@@ -11,7 +11,8 @@
  *	queue    a channel in the hands of an open file
  *	mapped   its rings and doorbell in the hands of user space
  *	port     /dev/ferryNpK: two channels and a stream each way (ferry_port.h)
- *	buf      memory for the device: handles, BUF_ALLOC
+ *	buf      memory for the device, by handle
+ *	mem      memory that is allocated for it
  *	pin      memory of a process, as a buffer
  *	list     scattered memory as a window
  *	window   the table that says what memory a file's channels may touch
@@ -509,14 +510,16 @@ ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonb
 __poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 
 /* ferry_buf.c */
-long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
-		     void __user *arg);
 long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd);
-int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
-void ferry_buf_zap(struct ferry_file *file);
 u32 ferry_buf_count(struct ferry_file *file, u64 *pinned);
 void ferry_buf_free_all(struct ferry_file *file);
-void ferry_buf_unplug(struct ferry_dev *fdev, bool quiet);
+
+/* ferry_mem.c */
+long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
+		     void __user *arg);
+int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
+void ferry_mem_zap(struct ferry_file *file);
+void ferry_mem_unplug(struct ferry_dev *fdev, bool quiet);
 struct ferry_mem *ferry_mem_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,
 					bool read_only, void **cpu, dma_addr_t *dma);
 void ferry_mem_put(struct ferry_mem *mem);

@@ -532,7 +532,7 @@ void ferry_cdev_unplug(struct ferry_dev *fdev)
 
 	mutex_lock(&fdev->files_lock);
 	list_for_each_entry(file, &fdev->files, node) {
-		ferry_buf_zap(file);
+		ferry_mem_zap(file);
 		ferry_file_down(file);
 	}
 	mutex_unlock(&fdev->files_lock);

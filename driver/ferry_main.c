@@ -290,7 +290,7 @@ static void ferry_unplug(struct ferry_dev *fdev, bool powered)
 	for (nr = 0; nr < fdev->caps.channels; nr++)
 		broken |= !ferry_chan_unplug(&fdev->chans[nr], quiet);
 	ferry_ports_free(fdev);
-	ferry_buf_unplug(fdev, !broken);
+	ferry_mem_unplug(fdev, !broken);
 }
 
 static int ferry_probe(struct platform_device *pdev)

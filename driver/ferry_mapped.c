@@ -25,7 +25,7 @@
  * looks at the CQ.
  *
  * The SQ and the CQ are buffers without a window: a mapping keeps the memory, and
- * unbinding takes it (ferry_buf.c). The pages of a doorbell come by page fault, with
+ * unbinding takes it (ferry_mem.c). The pages of a doorbell come by page fault, with
  * &ferry_chan.cmd_lock held, and are zapped with that lock held before the channel
  * stops to be the queue's, or ignores doorbells. Who comes while it is cancelled waits
  * for the lock; who comes when the channel is suspended, dead, or not the queue's
