@@ -7,7 +7,8 @@
  *
  *	main     the device: resources, reset
  *	power    clock, reset line, suspend
- *	cdev     /dev/ferryN: open files, ioctls
+ *	cdev     /dev/ferryN: open files
+ *	ioctl    their ioctls
  *	queue    a channel in the hands of an open file
  *	mapped   its rings and doorbell in the hands of user space
  *	port     /dev/ferryNpK: two channels and a stream each way (ferry_port.h)
@@ -473,6 +474,9 @@ void ferry_cdev_set_node(struct device *dev, const struct ferry_dev *fdev, u32 p
 void ferry_cdev_announce(struct ferry_dev *fdev);
 void ferry_cdev_shutdown(struct ferry_dev *fdev);
 void ferry_cdev_unplug(struct ferry_dev *fdev);
+
+/* ferry_ioctl.c */
+long ferry_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
 int ferry_put_arg(void __user *arg, const void *from, size_t size, size_t user_size);
 
 /* ferry_port.c */

@@ -7,7 +7,7 @@
 
 #include "ferry_port.h"
 
-/* As ferry_get_arg() of ferry_cdev.c, without the shortcut. */
+/* As ferry_get_arg() of ferry_ioctl.c, without the shortcut. */
 static int ferry_stream_get_arg(void *to, size_t size, const void __user *arg)
 {
 	u32 user_size;
