@@ -87,7 +87,7 @@ tap_end() {
 
 # The selftests to which it matters how long the device takes.
 # shellcheck disable=SC2034 # for the scripts that source this file
-timing_tests=(/selftests/ferry_{ops,queue,user_queue,user_life,busy,life,pm})
+timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
 # The same of ports, for a device with two.
 # shellcheck disable=SC2034
 port_timing_tests=(/selftests/ferry_stream{,_poll,_packet,_wake,_life,_power})
