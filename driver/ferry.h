@@ -15,7 +15,7 @@
  *	buf      memory for the device, by handle
  *	mem      memory that is allocated for it
  *	pin      memory of a process, as a buffer
- *	list     scattered memory as a window
+ *	list     a window of scattered memory
  *	window   the table that says what memory a file's channels may touch
  *	claim    who has which channel
  *	chan     a hardware channel: commands, interrupts
