@@ -51,7 +51,7 @@ static inline void *memory_scattered(size_t length)
 	return map;
 }
 
-/* Length is a multiple of HUGE. MAP_FAILED: there is none of that kind here. */
+/* Length is a multiple of HUGE where pages are. MAP_FAILED: there is none of that kind here. */
 static inline uint8_t *memory(enum kind kind, size_t length)
 {
 	char path[] = "/tmp/ferry.XXXXXX";
