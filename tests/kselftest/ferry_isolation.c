@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A process that owns queues and registered memory, and means harm: it fills its rings with
+ * random and with nearly valid entries, rings random tails, waits for anything, takes memory
+ * away under running entries, forks and is killed. Beside it others work, and all of the
+ * memory is watched. FERRY_DESCRIPTORS says how many entries it gets executed.
+ */
+#include "ferry_neighbour.h"
+
+#define REGIONS		8
+#define ROOM		(64 * KiB)
+#define QUEUES		3
+#define FAR		(1u << 30)
+
+/* Memory of the hostile process. What is not registered may not change either. */
+struct region {
+	uint8_t *p;
+	size_t first, length;
+	uint32_t window;
+	bool used, ro;
+};
+
+struct hostile {
+	uint64_t x;
+	int fd;
+	struct mq q[QUEUES];
+	bool has[QUEUES];
+	struct region region[REGIONS];
+	uint32_t allocated[2];
+	bool shared;		/* somebody else has the file, too */
+	uint64_t own;		/* seed of the region's patterns */
+	uint32_t max_buffers, max_len, max_order;
+	uint32_t ok;
+};
+
+static void region_check(struct hostile *h, struct region *r)
+{
+	uint64_t seed = r - h->region;
+	size_t a = r->used && !r->ro ? r->first & -8UL : ROOM;
+	size_t b = r->used && !r->ro ? (r->first + r->length + 7) & -8UL : ROOM;
+	uint8_t edge[16];
+
+	if (!has_words(r->p, a, seed) || !has_words(r->p + b, ROOM - b, seed + b / 8))
+		fail("memory beside a registration, or that is not registered, has changed");
+	if (a == ROOM)
+		return;
+	fill_words(edge, 8, seed + a / 8);
+	if (memcmp(r->p + a, edge, r->first - a))
+		fail("bytes before a registration have changed");
+	fill_words(edge + 8, 8, seed + b / 8 - 1);
+	if (memcmp(r->p + r->first + r->length, edge + 16 - (b - r->first - r->length),
+		   b - r->first - r->length))
+		fail("bytes behind a registration have changed");
+}
+
+/* When this returns the memory is no window's, and whatever runs, it stays as it is. */
+static void region_free(struct hostile *h, struct region *r)
+{
+	int ret;
+
+	if (!r->used)
+		return;
+	ret = buf_free(h->fd, r->window);
+	if (ret && !(h->shared && ret == -ENOENT))
+		fail("BUF_FREE of %u: %d", r->window, ret);
+	region_check(h, r);
+	r->used = false;
+	fill_words(r->p, ROOM, r - h->region);
+}
+
+static void region_register(struct hostile *h, struct region *r)
+{
+	uint64_t x = rnd(&h->x);
+
+	region_free(h, r);
+	region_check(h, r);
+	r->ro = !(x & 7);
+	r->first = (x >> 3) % ROOM;
+	r->length = 1 + (x >> 24) % (ROOM - r->first);
+	if (x & 1ULL << 48) {	/* whole pages */
+		r->first &= -(4 * KiB);
+		r->length = ROOM - r->first;
+	}
+	r->used = !buf_register(h->fd, r->p + r->first, r->length, r->ro ? FERRY_BUF_DEV_RO : 0,
+				&r->window);
+	if (!r->used && !h->shared)
+		fail("BUF_REGISTER: %s", strerror(errno));
+}
+
+static bool queue_open(struct hostile *h, int i)
+{
+	static const uint8_t weights[] = { 0, 0, 1, 2, 3, 7, 40, 255 };
+	uint64_t x = rnd(&h->x);
+	uint32_t order = x & 3 ? 8 : 1 + (x >> 2) % 10;
+
+	if (order > h->max_order)
+		order = h->max_order;
+	h->has[i] = !mq_create(&h->q[i], h->fd, order, weights[x >> 32 & 7]);
+	/* A relative may have destroyed it already. */
+	if (h->has[i] && mq_map(&h->q[i])) {
+		must(h->shared);
+		_exit(0);
+	}
+	return h->has[i];
+}
+
+static void queue_close(struct hostile *h, int i)
+{
+	mq_unmap(&h->q[i]);
+	queue_destroy(h->fd, h->q[i].args.queue);
+	h->has[i] = false;
+}
+
+static uint32_t length_of(struct hostile *h, uint64_t x)
+{
+	uint64_t y = x >> 4;
+
+	switch (x & 15) {
+	case 0:
+		return y;
+	case 1:
+		return 1u << (y & 31);
+	case 2:
+		return h->max_len - 1 + y % 3;
+	case 3:
+		return y % (2 * ROOM);
+	case 4:
+	case 5:
+		return y % (8 * KiB);
+	case 6:
+		return 0;
+	default:
+		return y & 255;
+	}
+}
+
+/*
+ * Windows of its own, next to its own, or any; offsets within, at the ends, beyond them, and
+ * such as would be in RAM.
+ */
+static uint64_t address_of(struct hostile *h, uint32_t len)
+{
+	uint64_t x = rnd(&h->x), y = x >> 16;
+	struct region *r = &h->region[x & (REGIONS - 1)];
+	uint64_t window, end = r->length;
+
+	switch (x >> 3 & 15) {
+	case 0:
+		window = y;
+		break;
+	case 1:
+		window = y % (h->max_buffers + 2);
+		break;
+	case 2:
+		window = h->allocated[y & 1];
+		end = ROOM;
+		break;
+	default:
+		window = r->window;
+	}
+	window <<= FERRY_ADDR_WINDOW_SHIFT;
+	y >>= 4;
+	switch (x >> 7 & 15) {
+	case 0:
+		return window | (y & 0x3fffffff);	/* RAM, if it were added to anything */
+	case 1:
+		return window | (y & 0xffffffffffffULL);
+	case 2:
+		return window | ((1ULL << 48) - 1 - y % ROOM);
+	case 3:
+		return window | (end + y % ROOM);
+	case 4:
+	case 5:
+		return window | ((end - len + y % 5 - 2) & 0xffffffffffffULL);
+	default:
+		return window | (end > len ? y % (end - len) : y % 64);
+	}
+}
+
+static void entry_write(struct hostile *h, uint64_t *e)
+{
+	uint64_t x = rnd(&h->x), word[4];
+	uint32_t len;
+
+	if (!(x & 7)) {
+		for (int i = 0; i < 4; i++)
+			store(&e[i], rnd(&h->x));
+		return;
+	}
+	len = length_of(h, x >> 24);
+	word[0] = (x >> 8) % 9 | (uint64_t)len << 32;
+	word[1] = address_of(h, len);
+	word[2] = address_of(h, len);
+	word[3] = x;
+	if (!(x >> 3 & 15))
+		word[x >> 8 & 3] ^= 1ULL << (x >> 10 & 63);
+	for (int i = 0; i < 4; i++)
+		store(&e[i], word[i]);
+}
+
+static bool reached(struct mq *q, uint32_t seq)
+{
+	return (int32_t)(load(&q->cq[(seq - 1) % q->size].seq) - seq) >= 0;
+}
+
+/* Ways to wait for the completion of a seq; some are not meant to work. */
+static void wait_somehow(struct hostile *h, struct mq *q, uint32_t seq)
+{
+	int64_t end = now_ns() + LONG;
+	uint64_t x = rnd(&h->x);
+
+	switch (x & 31) {
+	case 0:
+		mq_wait(q, x >> 32, (x >> 8) % 50000);
+		break;
+	case 1:
+		mq_arm(q, x >> 32, -1);
+		break;
+	case 2:
+	case 3:
+		mq_wait(q, seq, LONG);
+		break;
+	case 4:
+		mq_arm(q, seq, -1);
+		poll_events(h->fd, POLLIN, (x >> 8) & 1);
+		break;
+	case 5:
+		queue_cancel(h->fd, q->args.queue);
+		break;
+	}
+	while (!reached(q, seq) && !load(&q->state->dead)) {
+		if (now_ns() > end)
+			fail("hostile: entry %u never completed", seq);
+		sched_yield();
+	}
+}
+
+/* A batch: the whole SQ anew, then a part of it or all is rung. */
+static void queue_round(struct hostile *h, struct mq *q)
+{
+	uint64_t x = rnd(&h->x), *words = (uint64_t *)q->sq;
+	uint32_t n = 1 + (x & 3 ? q->size - 1 : (x >> 8) % q->size);
+
+	for (uint32_t i = 0; i < q->size; i++)
+		entry_write(h, words + 4 * i);
+	q->tail += n;
+	mq_ring(q);
+	/* Entries are the device's once it has fetched them, not before. */
+	if (!(x >> 40 & 15))
+		for (uint32_t i = 0; i < q->size; i += 1 + (x >> 44 & 7))
+			store(words + 4 * i + 1, rnd(&h->x));
+	wait_somehow(h, q, q->tail);
+	if (load(&q->state->dead))
+		return;
+	for (uint32_t i = 0; i < q->size; i += 8)
+		h->ok += !load(&q->cq[i].status) && load(&q->cq[i].len);
+	add(&world->done, n);
+}
+
+/* A tail that can't be. The queue is dead then; what a relative has rung is not known. */
+static void ring_nonsense(struct hostile *h, struct mq *q)
+{
+	uint32_t far = q->size + 1 + rnd(&h->x) % (UINT32_MAX - q->size);
+	int ret;
+
+	store(q->doorbell, q->tail + far);
+	ret = mq_wait(q, q->tail + FAR, h->shared ? NSEC_PER_MSEC : LONG);
+	if (!h->shared && ret != -EIO)
+		fail("hostile: a tail of %#x beyond what is there: %d", far, ret);
+	add(&world->dead, 1);
+}
+
+/* What is in the page besides the register: holes, and accesses of other sizes. */
+static void ring_holes(struct hostile *h, struct mq *q)
+{
+	uint64_t x = rnd(&h->x);
+	uint8_t *p = (uint8_t *)q->doorbell + 8 + x % (DB_SIZE - 16) / 8 * 8;
+
+	switch (x >> 32 & 3) {
+	case 0:
+		store((uint8_t *)q->doorbell, 1);
+		break;
+	case 1:
+		store((uint64_t *)q->doorbell, x);
+		break;
+	case 2:
+		store((uint32_t *)p, x);
+		break;
+	default:
+		load((uint64_t *)p);
+	}
+}
+
+static void hostile_loop(struct hostile *h, uint32_t rounds);
+
+/* The child goes on with the file; the parent dies, or does so too. */
+static void fork_somehow(struct hostile *h)
+{
+	uint64_t x = rnd(&h->x);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return;
+	h->shared = true;
+	if (pid) {
+		if (x & 1)
+			_exit(0);
+		return;
+	}
+	/* Rings and doorbells are not inherited. */
+	for (int i = 0; i < QUEUES; i++)
+		if (h->has[i] && (x >> 8 & 1 || mq_map(&h->q[i])))
+			h->has[i] = false;
+	h->x ^= x;
+	hostile_loop(h, x & 1 ? UINT32_MAX : 20);
+	_exit(0);
+}
+
+static void hostile_loop(struct hostile *h, uint32_t rounds)
+{
+	uint32_t without = 0;
+
+	for (uint32_t n = 0; n < rounds && !load(&world->stop) && without < 1000; n++) {
+		uint64_t x = rnd(&h->x);
+		int i = x % QUEUES;
+
+		if (!h->has[i] && !queue_open(h, i)) {
+			without++;
+			sched_yield();
+			continue;
+		}
+		without = 0;
+		queue_round(h, &h->q[i]);
+		if (!(x >> 8 & 7))
+			region_register(h, &h->region[x >> 12 & (REGIONS - 1)]);
+		if (!(x >> 16 & 63))
+			ring_holes(h, &h->q[i]);
+		if (!(x >> 24 & 15))
+			ring_nonsense(h, &h->q[i]);
+		if (load(&h->q[i].state->dead) || !(x >> 32 & 127))
+			queue_close(h, i);
+		if (!(x >> 40 & 63))
+			fork_somehow(h);
+	}
+	add(&world->ok, h->ok);
+}
+
+static void hostile_main(int nr, uint64_t seed)
+{
+	struct hostile h = { .x = seed };
+	struct ferry_info info;
+
+	setpgid(0, 0);
+	become(UID_HOSTILE);
+	h.fd = node_open();
+	must(h.fd >= 0 && !ferry_info(h.fd, &info));
+	h.max_buffers = info.max_buffers;
+	h.max_len = info.max_len;
+	h.max_order = info.max_order;
+	for (int i = 0; i < REGIONS; i++) {
+		struct region *r = &h.region[i];
+
+		r->p = memory(ANONYMOUS, ROOM);
+		must(r->p != MAP_FAILED);
+		fill_words(r->p, ROOM, i);
+		region_register(&h, r);
+	}
+	for (int i = 0; i < 2; i++)
+		must(buf_new(h.fd, ROOM, 0, &h.allocated[i]));
+	hostile_loop(&h, UINT32_MAX);
+	for (int i = 0; i < REGIONS; i++)
+		region_free(&h, &h.region[i]);
+	_exit(0);
+}
+
+FIXTURE(isolation)
+{
+	uint64_t seed;
+	int fd, log;
+	mode_t mode;
+	struct ferry_info info;
+	struct canaries canaries;
+	pid_t good[NEIGHBOURS + 1];
+};
+
+FIXTURE_SETUP(isolation)
+{
+	struct stat st;
+
+	world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, world);
+	ASSERT_EQ(0, find_device());
+	ASSERT_EQ(0, stat(device_node, &st));
+	self->mode = st.st_mode & 07777;
+	/* Anybody may try. */
+	if (!geteuid())
+		ASSERT_EQ(0, chmod(device_node, 0666));
+	self->fd = node_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
+	self->log = log_open();
+	ASSERT_LE(0, self->log);
+	self->seed = seed_of_run();
+	TH_LOG("FERRY_SEED=%llu", (unsigned long long)self->seed);
+	ASSERT_TRUE(canaries_make(&self->canaries, number_of_env("FERRY_CANARY_MIB", 400) * MiB));
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	for (int i = 0; i < NEIGHBOURS; i++)
+		self->good[i] = spawn(neighbour_main, i, self->seed + i);
+	self->good[NEIGHBOURS] = spawn(shares_main, NEIGHBOURS, 0);
+}
+
+FIXTURE_TEARDOWN(isolation)
+{
+	close(self->log);
+	close(self->fd);
+	if (!geteuid())
+		chmod(device_node, self->mode);
+}
+
+/* End whoever is left of a process group, and wait for all of them. */
+static void end_group(pid_t group)
+{
+	kill(-group, SIGKILL);
+	while (waitpid(-group, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+TEST_F_TIMEOUT(isolation, hostile_process_hurts_nobody_else, 7000)
+{
+	uint64_t wanted = number_of_env("FERRY_DESCRIPTORS", 20000), x = self->seed, seen = 0;
+	const char *changed;
+	struct ferry_info info;
+	char complaint[256];
+	int lives = 0, status;
+
+	while (!load(&world->failed) && load(&world->done) < wanted) {
+		/* It is killed some twenty times, wherever it is then. */
+		uint64_t until = load(&world->done) + 1 + rnd(&x) % (wanted / 10 + 1);
+		pid_t group = spawn(hostile_main, 0, rnd(&x));
+		int64_t end = now_ns() + 3 * LONG;
+
+		lives++;
+		setpgid(group, group);
+		while (load(&world->done) < until && !load(&world->failed)) {
+			if (load(&world->done) != seen) {
+				seen = load(&world->done);
+				end = now_ns() + 3 * LONG;
+			}
+			ASSERT_LT(now_ns(), end) TH_LOG("nothing more after %lu", (long)seen);
+			if (kill(-group, 0))
+				break;
+			while (waitpid(-group, NULL, WNOHANG) > 0)
+				;
+			usleep(1000);
+		}
+		end_group(group);
+	}
+	store(&world->stop, 1);
+	for (int i = 0; i < NEIGHBOURS + 1; i++) {
+		ASSERT_EQ(self->good[i], waitpid(self->good[i], &status, 0));
+		EXPECT_EQ(0, status);
+	}
+	EXPECT_EQ(0, world->failed) TH_LOG("%s", world->why);
+	changed = canaries_changed(&self->canaries);
+	EXPECT_EQ(NULL, changed) TH_LOG("memory has changed: %s", changed);
+	TH_LOG("%lu entries in %d lives, %lu queues halted, %zu MiB watched", (long)world->done,
+	       lives, (long)world->dead, self->canaries.c[self->canaries.nr - 1].length / MiB);
+	TH_LOG("others: %lu and %lu operations; %lu shares, %lu of them contended",
+	       (long)world->moved[0], (long)world->moved[1], (long)world->samples,
+	       (long)world->contended);
+	EXPECT_LT(0, world->moved[0]);
+	EXPECT_LT(0, world->moved[1]);
+	EXPECT_LT(0, world->samples);
+	EXPECT_LT(0, world->dead);
+	/* All is given back, and what is free was not written to. */
+	canaries_end(&self->canaries);
+	ASSERT_EQ(0, ferry_info(self->fd, &info));
+	EXPECT_EQ(self->info.busy_mask, info.busy_mask);
+	EXPECT_EQ(0, pinned_bytes());
+	visit_free_memory();
+	EXPECT_EQ(0, log_complaints(self->log, complaint, sizeof(complaint)))
+		TH_LOG("the kernel says%s", complaint);
+}
+
+TEST_HARNESS_MAIN
