@@ -331,13 +331,13 @@ static inline bool canaries_make(struct canaries *all, size_t most)
 	return canary_add(all, "memfd", memory(MEMFD, left), left);
 }
 
-/* Name of the first that has changed. */
-static inline const char *canaries_changed(const struct canaries *all)
+/* The first that has changed; -1: none has. */
+static inline int canaries_changed(const struct canaries *all)
 {
 	for (int i = 0; i < all->nr; i++)
 		if (!has_words(all->c[i].p, all->c[i].length, i * 1000003))
-			return all->c[i].name;
-	return NULL;
+			return i;
+	return -1;
 }
 
 static inline void canaries_end(struct canaries *all)
@@ -373,7 +373,7 @@ static inline int log_open(void)
 	return fd;
 }
 
-/* How many warnings, and worse, there are since; and the first of them. */
+/* How many warnings, and worse, of the driver there are since; and the first of them. */
 static inline int log_complaints(int fd, char *first, size_t size)
 {
 	char line[2048];
@@ -385,7 +385,7 @@ static inline int log_complaints(int fd, char *first, size_t size)
 			continue;
 		line[n] = 0;
 		/* "level,sequence,time,flags;text": the facility is above the level's 3 bits. */
-		if ((atoi(line) & 7) > 4)
+		if ((atoi(line) & 7) > 4 || !strstr(line, "ferry"))
 			continue;
 		if (!count++)
 			snprintf(first, size, "%.200s", strchr(line, ';') ?: line);
