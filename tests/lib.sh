@@ -117,3 +117,19 @@ boot_tests() {
 	[ "$said" = 1 ] || sed 's/^/# /' "$build/log/$name.boot"
 	tap_result "$name-kernel-log-is-clean" "$((1 - said))"
 }
+
+# isolation NAME GUEST ENTRIES: a hostile process, beside those who mean well. Free pages and slabs are poisoned where
+# the kernel can; the device says nothing but what -d guest_errors has it say.
+isolation() {
+	boot_tests "$1" --guest "$2" --timeout 7200 --device bandwidth=2G --append 'page_poison=1 slub_debug=FZP' \
+		--qemu -d --qemu guest_errors -- env FERRY_DESCRIPTORS="$3" FERRY_TEST_TIMEOUT=7000 \
+		/tests/selftests /selftests/ferry_isolation
+	check "$1-device-says-only-guest-errors" only_guest_errors "$build/log/$1.qemu"
+}
+
+# What the model logs of accesses that mean nothing, and a line of virtio's own.
+only_guest_errors() {
+	[ -e "$1" ] || return
+	! grep -avE '^(ferry: (read|write) of [0-9]+ bytes at |virtio_mmio_write: attempt to write guest features)' "$1" || return
+	grep -aq '^ferry: ' "$1" || { echo "no guest error at all in $1"; return 1; }
+}
