@@ -71,6 +71,7 @@ static struct {
 	uint8_t *data;
 	uint64_t length;
 	uint32_t flags;
+	int registered;
 } buffers[MAX_BUFFERS];
 static unsigned int nr_buffers;
 
@@ -267,11 +268,28 @@ static int buf_alloc(struct ferry_buf_alloc *arg)
 	return 0;
 }
 
+static int buf_register(struct ferry_buf_register *arg)
+{
+	if (knob.buf_errno)
+		return (int)knob.buf_errno;
+	if (!arg->length)
+		return EINVAL;
+	if (nr_buffers == MAX_BUFFERS)
+		return ENOSPC;
+	buffers[nr_buffers].data = (uint8_t *)(uintptr_t)arg->addr;
+	buffers[nr_buffers].length = arg->length;
+	buffers[nr_buffers].flags = arg->flags;
+	buffers[nr_buffers].registered = 1;
+	arg->buffer = nr_buffers++;
+	return 0;
+}
+
 static int buf_free(const struct ferry_buf_free *arg)
 {
 	if (arg->buffer >= nr_buffers || !buffers[arg->buffer].data)
 		return ENOENT;
-	munmap(buffers[arg->buffer].data, buffers[arg->buffer].length);
+	if (!buffers[arg->buffer].registered)
+		munmap(buffers[arg->buffer].data, buffers[arg->buffer].length);
 	buffers[arg->buffer].data = NULL;
 	return (int)knob.free_errno;
 }
@@ -358,6 +376,8 @@ static int dispatch(unsigned long request, void *arg)
 		return queue_call(request, arg);
 	case FERRY_IOC_BUF_ALLOC:
 		return buf_alloc(arg);
+	case FERRY_IOC_BUF_REGISTER:
+		return buf_register(arg);
 	case FERRY_IOC_BUF_FREE:
 		return buf_free(arg);
 	case FERRY_IOC_SUBMIT:

@@ -271,6 +271,29 @@ static void test_buffer_kept_by_device(void)
 	ferry_close(dev);
 }
 
+/* Memory of the caller's own stays the caller's. */
+static void test_registered(void)
+{
+	static uint8_t memory[5000] = { 1, 2, 3 };
+	struct ferry_buf *buf = NULL;
+	struct ferry *dev;
+	int ok;
+
+	if (ferry_open("fake:", &dev)) {
+		result(0, "a device opens");
+		return;
+	}
+	ok = !ferry_buf_register(dev, memory + 1, 4999, FERRY_BUF_DEV_RO, &buf) &&
+	     buf->addr == memory + 1 && buf->length == 4999 && !ferry_buf_map(buf) &&
+	     buf->addr == memory + 1 && buf->flags == FERRY_BUF_DEV_RO;
+	result(ok, "buffer: a registered one is where its memory is");
+	result(!ferry_buf_free(buf) && memory[2] == 3, "buffer: freeing a registered one leaves its memory");
+	buf = NULL;
+	result(ferry_buf_register(dev, memory, 0, 0, &buf) == -EINVAL && !buf,
+	       "buffer: nothing can't be registered");
+	ferry_close(dev);
+}
+
 int main(void)
 {
 	test_crc_vectors();
@@ -279,6 +302,7 @@ int main(void)
 	test_prep();
 	test_queue();
 	test_buffers();
+	test_registered();
 	test_buffer_kept_by_device();
 	printf("1..%d\n", count);
 	return failed;

@@ -36,6 +36,36 @@ int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 	return 0;
 }
 
+int ferry_buf_register(struct ferry *dev, void *addr, size_t length,
+		       unsigned int flags, struct ferry_buf **buf)
+{
+	struct ferry_buf_register arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.addr = (uintptr_t)addr,
+		.length = length,
+	};
+	struct ferry_buf *new;
+	int err;
+
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	err = ferry_ioctl(dev, FERRY_IOC_BUF_REGISTER, &arg);
+	if (err) {
+		free(new);
+		return err;
+	}
+	new->registered = 1;
+	new->dev = dev;
+	new->addr = addr;
+	new->length = length;
+	new->handle = arg.buffer;
+	new->flags = flags;
+	*buf = new;
+	return 0;
+}
+
 int ferry_buf_map(struct ferry_buf *buf)
 {
 	void *addr;
@@ -57,7 +87,7 @@ int ferry_buf_free(struct ferry_buf *buf)
 
 	if (!buf)
 		return 0;
-	if (buf->addr)
+	if (buf->addr && !buf->registered)
 		munmap(buf->addr, buf->length);
 	arg.buffer = buf->handle;
 	err = ferry_ioctl(buf->dev, FERRY_IOC_BUF_FREE, &arg);

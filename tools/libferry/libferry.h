@@ -42,10 +42,12 @@ struct ferry_queue;
  * struct ferry_buf - memory that the device may touch; read only for the caller
  * @dev: device it belongs to
  * @addr: where it is mapped; NULL before ferry_buf_map()
- * @length: bytes, whole pages
- * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map less than all of it
+ * @length: bytes; whole pages, unless it was registered
+ * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map less than all of it,
+ *	if it was allocated
  * @handle: the window in FERRY_ADDR()
- * @flags: FERRY_BUF_* it was allocated with
+ * @flags: FERRY_BUF_* it was allocated or registered with
+ * @registered: whether it was registered, so that the memory is the caller's
  */
 struct ferry_buf {
 	struct ferry *dev;
@@ -54,6 +56,7 @@ struct ferry_buf {
 	uint64_t mmap_offset;
 	uint32_t handle;
 	uint32_t flags;
+	uint32_t registered;
 };
 
 /**
@@ -223,18 +226,39 @@ int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 		    struct ferry_buf **buf);
 
 /**
+ * ferry_buf_register() - let the device touch memory that is there already
+ * @dev: device
+ * @addr: where it begins, any byte
+ * @length: bytes, any number but 0
+ * @flags: FERRY_BUF_DEV_RO
+ * @buf: out: the buffer
+ *
+ * The pages stay pinned until ferry_buf_free(), which leaves the memory to the
+ * caller: free the buffer first, then the memory. Registering costs what some
+ * hundred operations do; using what is registered costs nothing.
+ *
+ * Return: 0; -EINVAL for @length; -EFAULT if some of it can't be used so;
+ * -ENOMEM: RLIMIT_MEMLOCK, or out of memory; -EOPNOTSUPP if the device or the
+ * kernel can't, or for @flags; -EADDRNOTAVAIL if the device does not reach it;
+ * -EFBIG if it is too scattered; -ENOSPC if the file has as many buffers as it
+ * can have; -EINTR; -ENODEV.
+ */
+int ferry_buf_register(struct ferry *dev, void *addr, size_t length,
+		       unsigned int flags, struct ferry_buf **buf);
+
+/**
  * ferry_buf_map() - map a buffer for reading and writing
  * @buf: buffer
  *
- * Mapping it again changes nothing. If the device goes away while it is mapped,
- * touching it raises SIGBUS.
+ * Mapping it again changes nothing, nor does it for one that was registered. If the
+ * device goes away while an allocated one is mapped, touching it raises SIGBUS.
  *
  * Return: 0, or what mmap(2) says.
  */
 int ferry_buf_map(struct ferry_buf *buf);
 
 /**
- * ferry_buf_free() - unmap a buffer and give it back
+ * ferry_buf_free() - unmap or unpin a buffer and give it back
  * @buf: buffer; or NULL
  *
  * The device no longer touches the memory. Operations that did have completed
