@@ -12,6 +12,7 @@ int main(void)
 	static char from[BYTES], to[BYTES];
 	struct ferry_buf *source, *target;
 	struct ferry_ring *ring;
+	struct ferry_sqe *sqe;
 	unsigned int i, status;
 	struct ferry *dev;
 	int err;
@@ -25,8 +26,8 @@ int main(void)
 	      ferry_buf_register(dev, to, BYTES, 0, &target);
 	if (err)
 		errx(1, "cannot register memory: %s", strerror(-err));
-	for (i = 0; i < PIECES; i++)	/* the ring has room for all */
-		ferry_prep_copy(ferry_ring_get_sqe(ring), ferry_buf_ref(target, i * PIECE),
+	for (i = 0; i < PIECES && (sqe = ferry_ring_get_sqe(ring)); i++)
+		ferry_prep_copy(sqe, ferry_buf_ref(target, i * PIECE),
 				ferry_buf_ref(source, i * PIECE), PIECE);
 	ferry_ring_submit(ring);
 	err = ferry_ring_wait(ring, PIECES, -1);
