@@ -3,7 +3,7 @@
 # of its own set-up, and nothing twice; scripts/ and tests/ do the work.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint check-dt qtest tools-test guest-test stream-test debug-test bench soak clean deps qemu
+.PHONY: help demo run test lint check-dt qtest tools-test guest-test stream-test debug-test bench bench-gate soak clean deps qemu
 
 export FILE ?=
 
@@ -18,7 +18,8 @@ help:
 	@echo '  make guest-test     selftests in the distribution'\''s kernel'
 	@echo '  make stream-test    dd, tar, pv and others in the guest, on sockets of the host'
 	@echo '  make debug-test     KUnit, selftests and cycles in a kernel full of checkers'
-	@echo '  make bench          instructions per operation, exact, and throughput as ratios'
+	@echo '  make bench-gate     instructions per operation, exact, against those of the last commit'
+	@echo 'make bench            the same as a table and plots, and throughput as ratios'
 	@echo 'make soak             a thousand cycles, every allocation failing, half an hour of stress: an hour or two'
 	@echo 'make clean            remove what was built here; the cache of downloads and builds stays'
 	@echo
@@ -48,7 +49,11 @@ lint qtest tools-test guest-test stream-test debug-test: deps
 check-dt: deps
 	@tests/run check-dt dt-boot
 
+bench-gate: deps
+	@tests/run bench
+
 bench: qemu
+	@scripts/host-deps bench
 	@scripts/build-driver fast
 	@tests/bench/run
 

@@ -13,6 +13,7 @@
  * loopback beside a virtio-serial port, or bench=wall: a port and a virtio-serial
  * port with a host that never rests behind each, and GB/s instead of instructions.
  */
+#define _GNU_SOURCE
 #include <arm_acle.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,7 @@
 #define WARM_UP		4
 #define MAX_CALLS	101
 #define MAX_BATCH	256
-#define MAX_ROWS	96
+#define MAX_ROWS	128
 /* What the FIFO of a port holds in 4 KiB writes, so that none waits. */
 #define STREAM_BATCH	32
 #define LOAD_BATCH	512
@@ -237,11 +238,11 @@ static void measure_cpu(void)
 	measure("peer.ioctl_noop", 0, 1, MAX_CALLS, ioctl_op);
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		len = sizes[i];
-		measure("guest.memcpy", len, 1, 31, memcpy_op);
+		measure("peer.memcpy", len, 1, 31, memcpy_op);
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		len = sizes[i];
-		measure("guest.crc32c", len, 1, 31, crc32c_op);
+		measure("peer.crc32c", len, 1, 31, crc32c_op);
 	}
 }
 
@@ -270,12 +271,44 @@ static void measure_submit(const char *name, uint8_t op, uint16_t buffer, uint32
 		finish("FAIL: %s of %u bytes: wrong data", name, size);
 }
 
-static void load_driver(void)
+static void load_module(const char *path)
 {
-	int module = open("/ferry.ko", O_RDONLY | O_CLOEXEC);
+	int module = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (module < 0 || syscall(SYS_finit_module, module, "", 0))
-		finish("FAIL: ferry.ko does not load: %m");
+		finish("FAIL: %s does not load: %m", path);
+	close(module);
+}
+
+static void load_driver(void)
+{
+	load_module("/ferry.ko");
+}
+
+static void naive_op(void)
+{
+	for (uint32_t i = 0; i < ring_batch; i++)
+		if (syscall(SYS_ioctl, node_fd, 0, &sqes[0]))
+			finish("FAIL: ioctl of /dev/naive: %m");
+}
+
+/* The same device with another driver, which goes before Ferry's comes. */
+static void measure_naive(void)
+{
+	load_module("/naive.ko");
+	node_fd = open("/dev/naive", O_RDWR);
+	if (node_fd < 0)
+		finish("FAIL: /dev/naive: %m");
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		sqes[0] = (struct ferry_sqe) { .op = FERRY_OP_COPY, .len = sizes[i] };
+		for (unsigned int j = 0; j < 3; j++) {
+			ring_batch = batches[j];
+			measure("peer.ioctl_dma", sizes[i], ring_batch, 31, naive_op);
+		}
+	}
+	close(node_fd);
+	if (syscall(SYS_delete_module, "naive", 0))
+		finish("FAIL: naive.ko does not go: %m");
 }
 
 static void measure_ferry(bool sleep)
@@ -375,6 +408,104 @@ static void measure_ring(const char *name, unsigned int op, uint32_t size, uint3
 	if (ring_bad || (op == FERRY_OP_CRC32C && result != crc) ||
 	    (op == FERRY_OP_COPY && memcmp(src, dst, size)))
 		finish("FAIL: %s of %u bytes: %u bad, result 0x%08x", name, size, ring_bad, result);
+}
+
+/* An operation that is done, or that takes its latency. */
+static void submit_one(void)
+{
+	struct ferry_sqe *sqe = ferry_ring_get_sqe(ring);
+
+	if (!sqe)
+		finish("FAIL: no free entry");
+	ferry_prep_copy(sqe, FERRY_ADDR(ring_buffer, MIB), FERRY_ADDR(ring_buffer, 0), len);
+	ferry_ring_submit(ring);
+}
+
+static void submit_and_spin(void)
+{
+	submit_one();
+	while (!ferry_ring_ready(ring, 1) && !ferry_ring_dead(ring))
+		;
+}
+
+static void wait_op(void)
+{
+	if (ferry_ring_wait(ring, 1, -1) || ferry_cqe_status(ferry_ring_cqe(ring, 0)))
+		finish("FAIL: a wait, or what was waited for, failed");
+	ferry_ring_seen(ring, 1);
+}
+
+/* What submits is not counted: it has to come right before the wait, for that to sleep. */
+static void wait_sleep_op(void)
+{
+	mark_pause();
+	submit_one();
+	mark_go_on();
+	wait_op();
+}
+
+static void measure_waits(bool sleep)
+{
+	struct ferry_buf *buf;
+
+	if (ferry_open(NULL, &device) || ferry_ring_open(device, MAX_BATCH, 0, &ring) ||
+	    ferry_buf_alloc(device, 2 * MIB, 0, &buf))
+		finish("FAIL: no mapped queue");
+	ring_buffer = buf->handle;
+	len = 4096;
+	if (sleep)
+		measure("ferry.wait.sleep", len, 1, 51, wait_sleep_op);
+	else
+		measure_after("ferry.wait.ready", len, 1, 51, submit_and_spin, wait_op, "ferry");
+	ferry_ring_close(ring);
+	ferry_buf_free(buf);
+	ferry_close(device);
+}
+
+static uint8_t *to_register;
+static struct ferry_buf *registered;
+
+static void register_op(void)
+{
+	if (ferry_buf_register(device, to_register, len, 0, &registered))
+		finish("FAIL: %u bytes can't be registered", len);
+}
+
+static void unregister_op(void)
+{
+	if (ferry_buf_free(registered))
+		finish("FAIL: %u bytes can't be freed", len);
+}
+
+static void measure_registration(const char *name, uint32_t size)
+{
+	len = size;
+	register_op();
+	measure_after(name, size, 1, 21, unregister_op, register_op, "ferry");
+	unregister_op();
+}
+
+/* Touched anonymous memory, in pages of 4 KiB and in a huge one. A queue uses the windows. */
+static void measure_register(void)
+{
+	uint8_t *small = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *huge = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ferry_open(NULL, &device) || ferry_ring_open(device, MAX_BATCH, 0, &ring) ||
+	    small == MAP_FAILED || huge == MAP_FAILED)
+		finish("FAIL: nothing to register");
+	madvise(small, MIB, MADV_NOHUGEPAGE);
+	memset(small, 1, MIB);
+	huge += -(uintptr_t)huge % (2 * MIB);
+	madvise(huge, 2 * MIB, MADV_HUGEPAGE);
+	memset(huge, 1, 2 * MIB);
+	to_register = small;
+	measure_registration("ferry.buf.register", 4096);
+	measure_registration("ferry.buf.register", MIB);
+	to_register = huge;
+	measure_registration("ferry.buf.register.huge", MIB);
+	ferry_ring_close(ring);
+	ferry_close(device);
 }
 
 /* The same operations through rings and doorbell of this process's own. */
@@ -577,11 +708,15 @@ int main(void)
 	} else if (mode && !strcmp(mode, "sleep")) {
 		load_driver();
 		measure_ferry(true);
+		measure_waits(true);
 	} else {
 		measure_cpu();
+		measure_naive();
 		load_driver();
 		measure_ferry(false);
 		measure_rings();
+		measure_waits(false);
+		measure_register();
 	}
 	for (struct row *row = rows; row < rows + nr_rows; row++)
 		printf("row %s %u %u %u %llu %ld\n", row->name, row->size, row->batch, row->calls,

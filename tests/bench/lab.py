@@ -32,6 +32,7 @@ MODES = {'awake': ['-device', 'ferry,latency-ns=0'],
 LIMIT_ONE, LIMIT_32 = 1500, 110
 # Of a mapped queue, by batch; the spin that waits is not counted.
 LIMIT_QUEUE = {1: 90, 4: 60, 32: 50, 256: 50}
+LIMIT_SLEEP, LIMIT_REGISTER = 8300, 30000
 LIMIT_WRITE, LIMIT_READ, LIMIT_IRQ = 2900, 2800, 1 / 8
 COMMAND_LINE = ('console=ttyAMA0 rdinit=/init panic=-1 ignore_loglevel nokaslr '
                 'randomize_kstack_offset=off norandmaps bench=')
@@ -60,6 +61,20 @@ def null_row(name, size=None, batch=None, **values):
     return row
 
 
+def build_naive():
+    """The driver that others are compared with, for the kernel that the driver was built for."""
+    naive = OUT / 'naive'
+    for path in ('uapi/linux', '.'):
+        (naive / path).mkdir(parents=True, exist_ok=True)
+    for path in ((HERE / 'naive').iterdir(), [TOP / 'driver/ferry_regs.h']):
+        for file in path:
+            shutil.copy2(file, naive)
+    for file in (TOP / 'driver/uapi/linux').iterdir():
+        shutil.copy2(file, naive / 'uapi/linux')
+    kdir = (BUILD / 'fast/driver/.kdir').read_text().rsplit(None, 1)[0]
+    command('make', '-C', kdir, f'M={naive}', 'ARCH=arm64', f'CROSS_COMPILE={CROSS}', 'modules')
+
+
 def build_guest():
     """The plugin, and an initramfs that holds the benchmark as init, and the driver."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -74,6 +89,8 @@ def build_guest():
             HERE / 'guest-bench.c', *sorted((TOP / 'tools/libferry').glob('*.c')))
     command(TOP / 'scripts/build-driver', 'fast')
     shutil.copyfile(BUILD / 'fast/driver/ferry.ko', root / 'ferry.ko')
+    build_naive()
+    shutil.copyfile(OUT / 'naive/naive.ko', root / 'naive.ko')
     names = sorted(p.name for p in root.iterdir())
     for path in [root, *root.iterdir()]:
         path.chmod(0o755)
@@ -198,6 +215,15 @@ def limits(rows, same):
     yield check('mapped queue: one MMIO write per batch, no read, no interrupt, no system call', queue,
                 lambda row, raw: (raw['mmio_w'], raw['mmio_r'], raw['irqs'], raw['svc']) !=
                 (raw['calls'], 0, 0, 0))
+    yield check('a wait that finds its completion: no MMIO, no interrupt, no system call',
+                lambda row: row['name'] == 'ferry.wait.ready',
+                lambda row, raw: (raw['mmio_w'], raw['mmio_r'], raw['irqs'], raw['svc']) != (0, 0, 0, 0))
+    yield check(f'a wait that sleeps: at most {LIMIT_SLEEP} instructions, one interrupt',
+                lambda row: row['name'] == 'ferry.wait.sleep',
+                lambda row, raw: row['insn'] > LIMIT_SLEEP or raw['irqs'] != raw['calls'])
+    yield check(f'BUF_REGISTER of 1 MiB of a huge page: at most {LIMIT_REGISTER} instructions',
+                lambda row: row['name'] == 'ferry.buf.register.huge',
+                lambda row, raw: row['insn'] > LIMIT_REGISTER)
     yield check('sleeping: one MMIO write per batch and at most two per interrupt',
                 lambda row: submit(row, sleep=True),
                 lambda row, raw: raw['mmio_w'] > raw['calls'] + 2 * raw['irqs'])
