@@ -3,7 +3,7 @@
  * A process that owns queues and registered memory, and means harm: it fills its rings with
  * random and with nearly valid entries, rings random tails, waits for anything, takes memory
  * away under running entries, forks and is killed. Beside it others work, and all of the
- * memory is watched. FERRY_DESCRIPTORS says how many entries it gets executed.
+ * memory is watched. FERRY_DESCRIPTORS says how many entries it gets executed; without it, none.
  */
 #include "ferry_neighbour.h"
 
@@ -387,6 +387,8 @@ FIXTURE_SETUP(isolation)
 {
 	struct stat st;
 
+	if (!number_of_env("FERRY_DESCRIPTORS", 0))
+		SKIP(return, "has a boot of its own, which sets FERRY_DESCRIPTORS");
 	world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, world);
 	ASSERT_EQ(0, find_device());
@@ -427,7 +429,7 @@ static void end_group(pid_t group)
 
 TEST_F_TIMEOUT(isolation, hostile_process_hurts_nobody_else, 7000)
 {
-	uint64_t wanted = number_of_env("FERRY_DESCRIPTORS", 20000), x = self->seed, seen = 0;
+	uint64_t wanted = number_of_env("FERRY_DESCRIPTORS", 0), x = self->seed, seen = 0;
 	struct ferry_info info;
 	char complaint[256];
 	int lives = 0, changed, status;
