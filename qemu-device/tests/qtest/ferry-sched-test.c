@@ -163,6 +163,97 @@ static void test_wait_bound(FerryDev *dev)
     }
 }
 
+#define COPY_1M     { FERRY_OP_COPY, [FERRY_SQE_LEN + 2] = 0x10 }
+#define NOP         { FERRY_OP_NOP }
+#define FAILURE     { 0xee }
+
+/*
+ * All other channels have no end of work of the kinds that SQES are, one after
+ * another: 64 bytes wait for a turn of each of these and no longer. What has no
+ * bytes takes no time: so that there is some, channel HEAVY has copies.
+ */
+static void check_wait_under(FerryDev *dev,
+                             const uint8_t (*sqes)[FERRY_SQE_SIZE],
+                             unsigned int n)
+{
+    static const unsigned int weight[] = { 3, 7, 1, 20, 2, 5, 1 };
+    static const uint8_t copy[FERRY_SQE_SIZE] = COPY_1M;
+    enum {
+        ORDER = 12, SIZE = 1 << ORDER, OTHERS = ARRAY_SIZE(weight), HEAVY = 3,
+    };
+    g_autofree uint8_t *sq = g_malloc0(SIZE * FERRY_SQE_SIZE);
+    FerryQueue load[OTHERS], q;
+    unsigned int sum = 0;
+
+    for (unsigned int c = 0; c < OTHERS; c++) {
+        ferry_queue_init(&load[c], dev, c);
+        load[c].order = ORDER;
+        load[c].sq = FERRY_RAM + 0x02000000 + c * 0x40000;
+        load[c].cq = load[c].sq + 0x20000;
+        load[c].config = FERRY_CHAN_CONFIG_BYPASS;
+        for (unsigned int i = 0; i < SIZE; i++) {
+            uint8_t *e = memcpy(sq + i * FERRY_SQE_SIZE,
+                                c == HEAVY ? copy : sqes[c % n],
+                                FERRY_SQE_SIZE);
+
+            stq_le_p(e + FERRY_SQE_SRC, DST + c * BIG);
+            stq_le_p(e + FERRY_SQE_DST, DST + c * BIG + BIG / 2);
+        }
+        ferry_fill(dev, load[c].sq, sq, SIZE * FERRY_SQE_SIZE);
+        ferry_queue_start(&load[c]);
+        ferry_queue_write(&load[c], FERRY_CHAN_WEIGHT, weight[c]);
+        sum += weight[c];
+    }
+    ferry_queue_start_bypass(&q, dev, OTHERS);
+    for (unsigned int i = 0; i < 6; i++) {
+        uint32_t tail[OTHERS];
+
+        /* Nobody reads what completes, so that it may be overwritten. */
+        for (unsigned int c = 0; c < OTHERS; c++) {
+            tail[c] = ferry_queue_read(&load[c], FERRY_CHAN_HEAD) + SIZE;
+            ferry_doorbell(dev, c, tail[c]);
+        }
+        qtest_clock_step(dev->qts, 77777 * (i + 1));
+        ferry_queue_add(&q, FERRY_OP_COPY, 64, DST, DST + OTHERS * BIG, 0);
+        ferry_queue_ring(&q);
+        qtest_clock_step(dev->qts, sum * TURN + ENTRY + 64 + 10);
+        g_assert_true(ferry_queue_done(&q, q.head));
+        ferry_assert_cqe(ferry_queue_reap(&q), FERRY_OK, 64, 0, 0);
+        for (unsigned int c = 0; c < OTHERS; c++) {
+            g_assert_cmphex(ferry_queue_read(&load[c], FERRY_CHAN_HEAD), !=,
+                            tail[c]);
+        }
+    }
+}
+
+static void test_wait_under_copies(FerryDev *dev)
+{
+    static const uint8_t sqes[][FERRY_SQE_SIZE] = { COPY_1M };
+
+    check_wait_under(dev, sqes, 1);
+}
+
+static void test_wait_under_nops(FerryDev *dev)
+{
+    static const uint8_t sqes[][FERRY_SQE_SIZE] = { NOP };
+
+    check_wait_under(dev, sqes, 1);
+}
+
+static void test_wait_under_failures(FerryDev *dev)
+{
+    static const uint8_t sqes[][FERRY_SQE_SIZE] = { FAILURE };
+
+    check_wait_under(dev, sqes, 1);
+}
+
+static void test_wait_under_all(FerryDev *dev)
+{
+    static const uint8_t sqes[][FERRY_SQE_SIZE] = { COPY_1M, NOP, FAILURE };
+
+    check_wait_under(dev, sqes, 3);
+}
+
 /*
  * Two page lists whose pages are neighbours, begun when the quantum is nearly
  * used up: what reading them costs makes the last chunk no larger.
@@ -513,6 +604,13 @@ int main(int argc, char **argv)
     ferry_add_virtual("sched", "table-walks-cost", SLOW, test_walk_cost);
     ferry_add_virtual("sched", "wait-is-the-sum-of-the-turns", SLOW,
                       test_wait_bound);
+    ferry_add_virtual("sched", "wait-under-copies", SLOW,
+                      test_wait_under_copies);
+    ferry_add_virtual("sched", "wait-under-nops", SLOW, test_wait_under_nops);
+    ferry_add_virtual("sched", "wait-under-failures", SLOW,
+                      test_wait_under_failures);
+    ferry_add_virtual("sched", "wait-under-all-of-these", SLOW,
+                      test_wait_under_all);
     ferry_add_virtual("sched", "quantum-ends-with-a-chunk", NOW,
                       test_quantum_bound);
     ferry_add_virtual("sched", "halt-gives-time-back",
