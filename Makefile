@@ -49,7 +49,7 @@ lint qtest tools-test guest-test stream-test debug-test: deps
 check-dt: deps
 	@tests/run check-dt dt-boot
 
-bench-gate: deps
+bench-gate: qemu
 	@tests/run bench
 
 bench: qemu
