@@ -127,9 +127,8 @@ isolation() {
 	check "$1-device-says-only-guest-errors" only_guest_errors "$build/log/$1.qemu"
 }
 
-# What the model logs of accesses that mean nothing, and a line of virtio's own.
+# What the model logs of accesses that mean nothing (a short run may have none), and a line of virtio's own.
 only_guest_errors() {
 	[ -e "$1" ] || return
-	! grep -avE '^(ferry: (read|write) of [0-9]+ bytes at |virtio_mmio_write: attempt to write guest features)' "$1" || return
-	grep -aq '^ferry: ' "$1" || { echo "no guest error at all in $1"; return 1; }
+	! grep -avE '^(ferry: (read|write) of [0-9]+ bytes at |virtio_mmio_write: attempt to write guest features)' "$1"
 }
