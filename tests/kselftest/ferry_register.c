@@ -157,7 +157,8 @@ TEST_F(kind, freeing_revokes_it_from_work_in_flight)
 	bool revoked = false;
 
 	ASSERT_NE(NULL, cqes);
-	for (int round = 0; round < 2; round++) {
+	/* On a slow host the device may be done before the kernel comes to it. */
+	for (int round = 0; round < 2 || (!revoked && round < 50); round++) {
 		ASSERT_EQ(0, buf_register(self->fd, self->map, self->length, 0, &buffer));
 		ASSERT_EQ(entries, make_busy(self->fd, self->queue, buffer, self->length, entries));
 		ASSERT_EQ(0, buf_free(self->fd, buffer));
