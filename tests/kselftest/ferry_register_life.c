@@ -114,7 +114,7 @@ TEST_F(reg, exec_unpins)
 		dup2(go[0], 0);
 		close(go[0]);
 		close(go[1]);
-		execl("/bin/cat", "cat", NULL);
+		execl("/bin/busybox", "cat", NULL);
 		_exit(2);
 	}
 	close(go[0]);
