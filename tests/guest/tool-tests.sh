@@ -81,5 +81,5 @@ bytes() { cat lines lines lines lines lines lines | head -c "$1"; }
 as_nobody() { start-stop-daemon -S -q -c nobody:nogroup -x /bin/ferry -- "$@" >out 2>err </dev/null; }
 
 can_be_nobody() {
-	start-stop-daemon -S -q -c nobody:nogroup -x /bin/busybox -- true || { echo 'start-stop-daemon cannot change the user'; return 4; }
+	start-stop-daemon -S -q -c nobody:nogroup -x /bin/ferry -- --version >/dev/null || { echo 'start-stop-daemon cannot change the user'; return 4; }
 }
