@@ -8,14 +8,16 @@
  *	partial=N	a wait that must sleep gives N completions at most
  *	max_len=N, max_buffers=N, max_order=N, ops=MASK, user_mask=MASK,
  *	busy_mask=MASK	what INFO says, and what holds
- *	queue_errno=N, buf_errno=N, submit_errno=N	what these calls fail with
+ *	queue_errno=N, buf_errno=N, submit_errno=N, wait_errno=N
+ *			what these calls fail with
  *	free_errno=N	what BUF_FREE says when it has freed a buffer
  *	flip=N		the result of operation N is wrong
  *	spoil=N		operation N writes a wrong last byte
  *	status=S, at=N	operation N completes with status S
  *
  * Operations take effect when they complete, not when they are submitted: a
- * buffer that is used again too early shows.
+ * buffer that is used again too early shows. A mapped queue works while it is
+ * waited for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +43,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg);
 static struct {
 	uint64_t lag, partial, max_len, max_buffers, max_order, ops;
 	uint64_t user_mask, busy_mask, queue_errno, buf_errno, submit_errno;
-	uint64_t free_errno, open_errno;
+	uint64_t wait_errno, free_errno, open_errno;
 	uint64_t flip, spoil, status, at;
 } knob = {
 	.lag = 2, .partial = NONE, .max_len = 16 << 20, .max_buffers = 64,
@@ -58,7 +60,7 @@ static const struct {
 	{ "max_order", &knob.max_order }, { "ops", &knob.ops },
 	{ "user_mask", &knob.user_mask }, { "busy_mask", &knob.busy_mask },
 	{ "queue_errno", &knob.queue_errno }, { "buf_errno", &knob.buf_errno },
-	{ "submit_errno", &knob.submit_errno },
+	{ "submit_errno", &knob.submit_errno }, { "wait_errno", &knob.wait_errno },
 	{ "free_errno", &knob.free_errno }, { "open_errno", &knob.open_errno },
 	{ "flip", &knob.flip }, { "spoil", &knob.spoil },
 	{ "status", &knob.status }, { "at", &knob.at },
@@ -79,6 +81,8 @@ static struct ferry_sqe *ring;		/* of the one queue */
 static uint32_t ring_size;
 static uint32_t tail, head, reaped;	/* submitted, executed, reaped */
 static struct ferry_cqe *done;
+static uint32_t *doorbell;
+static int mapped;
 
 static int open_fake(const char *options)
 {
@@ -239,6 +243,21 @@ static int submit(struct ferry_submit *arg)
 	return 0;
 }
 
+/* Memory that mmap(2) of the device finds at @offset. */
+static void *add_memory(uint64_t length, __u64 *offset)
+{
+	void *data;
+
+	*offset = device_end;
+	length = (length + 4095) & ~4095ULL;
+	if (ftruncate(device_fd, (off_t)(device_end + length)) < 0)
+		return NULL;
+	data = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    device_fd, (off_t)device_end);
+	device_end += length;
+	return data == MAP_FAILED ? NULL : data;
+}
+
 static int buf_alloc(struct ferry_buf_alloc *arg)
 {
 	uint64_t length = (arg->length + 4095) & ~4095ULL;
@@ -253,18 +272,13 @@ static int buf_alloc(struct ferry_buf_alloc *arg)
 		return EINVAL;
 	if (used == knob.max_buffers || nr_buffers == MAX_BUFFERS)
 		return ENOSPC;
-	if (ftruncate(device_fd, (off_t)(device_end + length)) < 0)
-		return ENOMEM;
-	data = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
-		    device_fd, (off_t)device_end);
-	if (data == MAP_FAILED)
+	data = add_memory(length, &arg->mmap_offset);
+	if (!data)
 		return ENOMEM;
 	buffers[nr_buffers].data = data;
 	buffers[nr_buffers].length = length;
 	buffers[nr_buffers].flags = arg->flags;
 	arg->buffer = nr_buffers++;
-	arg->mmap_offset = device_end;
-	device_end += length;
 	return 0;
 }
 
@@ -296,19 +310,25 @@ static int buf_free(const struct ferry_buf_free *arg)
 
 static int queue_create(struct ferry_queue_create *arg)
 {
+	struct ferry_queue_state *state;
+
 	if (knob.queue_errno)
 		return (int)knob.queue_errno;
-	if (arg->flags)
+	if (arg->flags & ~FERRY_QUEUE_MAPPED)
 		return EOPNOTSUPP;
 	if (arg->order < 1 || arg->order > knob.max_order || arg->weight > 255)
 		return EINVAL;
 	if (!(knob.user_mask & ~knob.busy_mask) || ring)
 		return ENOSPC;
 	ring_size = 1U << arg->order;
-	ring = calloc(ring_size, sizeof(*ring));
-	done = calloc(ring_size, sizeof(*done));
-	if (!ring || !done)
+	arg->cq_start = sizeof(struct ferry_queue_state);
+	ring = add_memory(ring_size * sizeof(*ring), &arg->sq_offset);
+	state = add_memory(arg->cq_start + ring_size * sizeof(*done), &arg->cq_offset);
+	doorbell = add_memory(sizeof(*doorbell), &arg->doorbell_offset);
+	if (!ring || !state || !doorbell)
 		return ENOMEM;
+	done = (struct ferry_cqe *)(state + 1);
+	mapped = !!(arg->flags & FERRY_QUEUE_MAPPED);
 	tail = 0;
 	head = 0;
 	reaped = 0;
@@ -334,12 +354,25 @@ static int queue_call(unsigned long request,
 		};
 		head++;
 	}
-	if (request == FERRY_IOC_QUEUE_DESTROY) {
-		free(ring);
-		free(done);
+	if (request == FERRY_IOC_QUEUE_DESTROY)
 		ring = NULL;
-	}
 	return 0;
+}
+
+static int queue_wait(const struct ferry_queue_wait *arg)
+{
+	if (knob.wait_errno)
+		return (int)knob.wait_errno;
+	if (!ring || arg->queue != 7)
+		return ENOENT;
+	if (!mapped)
+		return EOPNOTSUPP;
+	tail = le32toh(*doorbell);
+	while (head != tail && (int32_t)(head - arg->seq) < 0)
+		execute_next();
+	while (tail - head > knob.lag && tail - head <= ring_size)
+		execute_next();
+	return (int32_t)(head - arg->seq) < 0 ? ETIME : 0;
 }
 
 static int info(struct ferry_info *arg)
@@ -374,6 +407,8 @@ static int dispatch(unsigned long request, void *arg)
 	case FERRY_IOC_QUEUE_FLUSH:
 	case FERRY_IOC_QUEUE_CANCEL:
 		return queue_call(request, arg);
+	case FERRY_IOC_QUEUE_WAIT:
+		return queue_wait(arg);
 	case FERRY_IOC_BUF_ALLOC:
 		return buf_alloc(arg);
 	case FERRY_IOC_BUF_REGISTER:

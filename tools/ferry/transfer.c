@@ -4,8 +4,8 @@
  *
  * There are as many slots as operations in flight; block n uses slot n modulo
  * that. The loop loads a block, submits it, and takes what has completed by
- * then, in one system call; it waits only if every slot is in flight or there
- * is nothing left to load.
+ * then, all without a system call; it sleeps only if every slot is in flight or
+ * there is nothing left to load.
  */
 #include <errno.h>
 #include <signal.h>
@@ -39,13 +39,12 @@ static void check_limits(const struct options *opt, unsigned int op,
 		    opt->depth, most);
 }
 
-static void open_queue(struct transfer *transfer, const struct ferry_info *info)
+static void open_ring(struct transfer *transfer, const struct ferry_info *info)
 {
 	const struct options *opt = transfer->opt;
 	int err;
 
-	err = ferry_queue_create(transfer->dev, opt->depth, 0,
-				 &transfer->queue);
+	err = ferry_ring_open(transfer->dev, opt->depth, 0, &transfer->ring);
 	if (!err)
 		return;
 	if (err == -ENOSPC && !info->user_mask)
@@ -57,6 +56,9 @@ static void open_queue(struct transfer *transfer, const struct ferry_info *info)
 	if (err == -ENOSPC)
 		die("all %u user channels of %s are in use; end a program that has one",
 		    count_bits(info->user_mask), opt->device);
+	if (err == -EOPNOTSUPP)
+		die("%s has no queues that a process can map; its doorbells must lie on pages of their own",
+		    opt->device);
 	die("cannot create a queue on %s: %s", opt->device, strerror(-err));
 }
 
@@ -87,11 +89,10 @@ void transfer_open(struct transfer *transfer, unsigned int op, int buffers)
 	signal(SIGBUS, buffers_lost);
 	transfer->dev = open_device(opt->device, &info);
 	check_limits(opt, op, buffers & SRC && buffers & DST ? 2 : 1, &info);
-	open_queue(transfer, &info);
+	open_ring(transfer, &info);
 
 	transfer->slots = calloc(opt->depth, sizeof(*transfer->slots));
-	transfer->cqes = calloc(opt->depth, sizeof(*transfer->cqes));
-	if (!transfer->slots || !transfer->cqes)
+	if (!transfer->slots)
 		die("not enough memory for %u operations; use a smaller --depth",
 		    opt->depth);
 	for (slot = transfer->slots; slot < transfer->slots + opt->depth; slot++) {
@@ -107,43 +108,39 @@ void transfer_close(struct transfer *transfer)
 {
 	unsigned int i;
 
-	ferry_queue_destroy(transfer->queue);
+	ferry_ring_close(transfer->ring);
 	for (i = 0; i < transfer->opt->depth; i++) {
 		ferry_buf_free(transfer->slots[i].src);
 		ferry_buf_free(transfer->slots[i].dst);
 	}
 	free(transfer->slots);
-	free(transfer->cqes);
 	ferry_close(transfer->dev);
 }
 
-/* Submits what was prepared, and takes what has completed, at least @min. */
-static unsigned int enter(struct transfer *transfer, bool submits,
-			  unsigned int min)
+/* Sleeps until the oldest operation in flight has completed. */
+static void wait_for_one(struct transfer *transfer)
 {
+	struct ferry_ring *ring = transfer->ring;
 	const char *device = transfer->opt->device;
-	int n;
+	int err;
 
-	do {
-		n = ferry_queue_submit_and_wait(transfer->queue, transfer->cqes,
-						transfer->opt->depth, min,
-						min ? -1 : 0);
+	while (!ferry_ring_ready(ring, 1)) {
+		err = ferry_ring_sleep(ring, ring->head, -1);
 		transfer->ioctls++;
-	} while (n == -EINTR);
-	if (n == -EIO)
-		die("%s halted channel %u; the kernel log and the channel's directory in sysfs say why",
-		    device, ferry_queue_channel(transfer->queue));
-	if (n == -ENODEV)
-		die("the device behind %s is gone", device);
-	if (n < 0)
-		die("%s: cannot submit: %s", device, strerror(-n));
-	transfer->doorbells += submits;
-	return (unsigned int)n;
+		if (err == -EIO)
+			die("%s halted channel %u; the kernel log and the channel's directory in sysfs say why",
+			    device, ring->channel);
+		if (err == -ENODEV)
+			die("the device behind %s is gone", device);
+		if (err && err != -EINTR)
+			die("%s: cannot wait: %s", device, strerror(-err));
+	}
 }
 
 static bool complete(struct transfer *transfer, struct slot *slot,
-		     uint32_t index, const struct ferry_cqe *cqe)
+		     const struct ferry_cqe *cqe)
 {
+	uint32_t index = transfer->ring->head;
 	unsigned int status = ferry_cqe_status(cqe);
 
 	if (ferry_cqe_index(cqe) != index)
@@ -162,49 +159,63 @@ static bool complete(struct transfer *transfer, struct slot *slot,
 	return transfer->ops->done(transfer, slot, cqe);
 }
 
+/* Takes what has completed; false ends the work. */
+static bool reap(struct transfer *transfer, uint64_t *tail)
+{
+	const struct ferry_cqe *cqe;
+	struct slot *slot;
+
+	while ((cqe = ferry_ring_peek(transfer->ring))) {
+		slot = &transfer->slots[(*tail)++ % transfer->opt->depth];
+		if (!complete(transfer, slot, cqe))
+			return false;
+		ferry_ring_seen(transfer->ring, 1);
+	}
+	return true;
+}
+
+/* Submits the next block; false if there is none. */
+static bool submit(struct transfer *transfer, struct slot *slot, uint64_t offset)
+{
+	struct ferry_sqe *sqe;
+
+	slot->offset = offset;
+	transfer->ops->load(transfer, slot);
+	if (!slot->len)
+		return false;
+	sqe = ferry_ring_get_sqe(transfer->ring);
+	if (!sqe)
+		die("%s: no free entry in the queue", transfer->opt->device);
+	transfer->ops->prep(transfer, slot, sqe);
+	ferry_ring_submit(transfer->ring);
+	transfer->doorbells++;
+	return true;
+}
+
 void transfer_run(struct transfer *transfer)
 {
 	uint32_t depth = transfer->opt->depth;
 	uint64_t head = 0, tail = 0;	/* blocks submitted, completed */
 	double start = now();
 	uint64_t offset = 0;
-	struct ferry_sqe *sqe;
-	bool more = true, loaded;
 	struct slot *slot;
-	uint32_t index = 0, base = 0;
-	unsigned int i, n;
+	bool more = true;
 
 	while (more || head != tail) {
-		loaded = false;
 		if (more && head - tail < depth) {
 			slot = &transfer->slots[head % depth];
-			slot->offset = offset;
-			transfer->ops->load(transfer, slot);
-			more = loaded = slot->len != 0;
-		}
-		if (loaded) {
+			more = submit(transfer, slot, offset);
 			offset += slot->len;
-			sqe = ferry_queue_get_sqe(transfer->queue, &index);
-			if (!sqe)
-				die("%s: no free entry in the queue",
-				    transfer->opt->device);
-			if (!head)
-				base = index;
-			transfer->ops->prep(transfer, slot, sqe);
-			head++;
+			head += more;
 		}
 		if (head == tail)
 			break;
-		n = enter(transfer, loaded, !more || head - tail == depth);
-		for (i = 0; i < n; i++, tail++) {
-			slot = &transfer->slots[tail % depth];
-			if (!complete(transfer, slot, base + (uint32_t)tail,
-				      &transfer->cqes[i]))
-				goto out;
-		}
+		if (!more || head - tail == depth)
+			wait_for_one(transfer);
+		if (!reap(transfer, &tail))
+			break;
 		progress_update(transfer->bytes);
 	}
-out:
 	transfer->seconds += now() - start;
 }
 

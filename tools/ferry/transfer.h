@@ -4,6 +4,7 @@
 #define FERRY_TRANSFER_H
 
 #include "cmd.h"
+#include "libferry-ring.h"
 
 /**
  * struct slot - one operation in flight, with its memory
@@ -45,13 +46,12 @@ struct transfer_ops {
  * @data: the command's own
  * @bytes: processed
  * @operations: completed
- * @ioctls: SUBMIT and WAIT calls
- * @doorbells: those of them that submitted something
+ * @ioctls: calls that waited
+ * @doorbells: written
  * @seconds: from the first load to the last done
  * @dev: device
- * @queue: queue
+ * @ring: queue
  * @slots: opt->depth of them
- * @cqes: room for as many completions
  */
 struct transfer {
 	const struct options *opt;
@@ -65,9 +65,8 @@ struct transfer {
 	double seconds;
 
 	struct ferry *dev;
-	struct ferry_queue *queue;
+	struct ferry_ring *ring;
 	struct slot *slots;
-	struct ferry_cqe *cqes;
 };
 
 enum {
