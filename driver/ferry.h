@@ -515,13 +515,13 @@ __poll_t ferry_queue_poll(struct ferry_file *file, bool arm);
 
 /* ferry_buf.c */
 long ferry_buf_free(struct ferry_file *file, struct ferry_buf_free *cmd);
+int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
 u32 ferry_buf_count(struct ferry_file *file, u64 *pinned);
 void ferry_buf_free_all(struct ferry_file *file);
 
 /* ferry_mem.c */
 long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd,
 		     void __user *arg);
-int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma);
 void ferry_mem_zap(struct ferry_file *file);
 void ferry_mem_unplug(struct ferry_dev *fdev, bool quiet);
 struct ferry_mem *ferry_mem_create_ring(struct ferry_dev *fdev, size_t size, struct page *spare,

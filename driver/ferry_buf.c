@@ -3,6 +3,7 @@
  * Buffers: memory that the device may touch, by handle.
  */
 #include <linux/kref.h>
+#include <linux/mm.h>
 #include <linux/xarray.h>
 
 #include "ferry_buf.h"
@@ -111,6 +112,60 @@ static int ferry_buf_close(struct ferry_file *file, struct ferry_buf *buf)
 {
 	int err = ferry_window_revoke(file->tab, &buf->win);
 
+	ferry_buf_put(buf);
+	return err;
+}
+
+/**
+ * ferry_buf_get() - find a buffer that can be mapped
+ * @file: open file
+ * @handle: its handle
+ *
+ * Of no other kind there are references but the handle's and the window's.
+ *
+ * Return: buffer with a reference, for ferry_buf_put(); ERR_PTR() of -ENOENT, or of
+ * -EINVAL if it is of another kind.
+ */
+struct ferry_buf *ferry_buf_get(struct ferry_file *file, unsigned long handle)
+{
+	struct ferry_buf *buf;
+
+	/* The lock holds off BUF_FREE, and so the end of the handle's reference. */
+	xa_lock(&file->bufs);
+	buf = xa_load(&file->bufs, handle);
+	if (!buf)
+		buf = ERR_PTR(-ENOENT);
+	else if (!buf->ops->mmap)
+		buf = ERR_PTR(-EINVAL);
+	else
+		kref_get(&buf->ref);
+	xa_unlock(&file->bufs);
+	return buf;
+}
+
+/**
+ * ferry_buf_mmap() - mmap(2) of a buffer
+ * @file: open file
+ * @vma: mapping, at the mmap_offset of the buffer
+ *
+ * The caller holds mmap_lock and is between ferry_dev_enter() and _exit().
+ *
+ * Return: 0, -EINVAL, -ENOENT or -ENOMEM as the header says.
+ */
+int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
+{
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 handle = offset >> FERRY_MMAP_SHIFT;
+	struct ferry_buf *buf;
+	int err;
+
+	/* Not VM_SHARED, which a file that is only open for reading never gets. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || offset != handle << FERRY_MMAP_SHIFT)
+		return -EINVAL;
+	buf = ferry_buf_get(file, handle);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	err = buf->ops->mmap(file, buf, vma);
 	ferry_buf_put(buf);
 	return err;
 }

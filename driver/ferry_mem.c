@@ -94,8 +94,15 @@ static void ferry_mem_free(struct ferry_buf *buf)
 	kfree(mem);
 }
 
+static int ferry_mem_mmap(struct ferry_file *file, struct ferry_buf *buf,
+			  struct vm_area_struct *vma)
+{
+	return ferry_mem_map(file, to_ferry_mem(buf), vma);
+}
+
 static const struct ferry_buf_ops ferry_mem_ops = {
 	.free = ferry_mem_free,
+	.mmap = ferry_mem_mmap,
 };
 
 static struct ferry_mem *ferry_mem_create(struct ferry_dev *fdev, u64 length, u32 flags)
@@ -272,52 +279,6 @@ static const struct vm_operations_struct ferry_vma_ops = {
 	.close = ferry_vma_close,
 	.fault = ferry_vma_fault,
 };
-
-/* A buffer that can be mapped: no other takes references but handle and window. */
-static struct ferry_mem *ferry_mem_get(struct ferry_file *file, unsigned long handle)
-{
-	struct ferry_mem *mem = ERR_PTR(-ENOENT);
-	struct ferry_buf *buf;
-
-	/* The lock holds off BUF_FREE, and so the end of the handle's reference. */
-	xa_lock(&file->bufs);
-	buf = xa_load(&file->bufs, handle);
-	if (buf && buf->ops != &ferry_mem_ops) {
-		mem = ERR_PTR(-EINVAL);
-	} else if (buf) {
-		kref_get(&buf->ref);
-		mem = to_ferry_mem(buf);
-	}
-	xa_unlock(&file->bufs);
-	return mem;
-}
-
-/**
- * ferry_buf_mmap() - mmap(2) of a buffer
- * @file: open file
- * @vma: mapping, at the mmap_offset of the buffer
- *
- * The caller holds mmap_lock and is between ferry_dev_enter() and _exit().
- *
- * Return: 0, -EINVAL, -ENOENT or -ENOMEM as the header says.
- */
-int ferry_buf_mmap(struct ferry_file *file, struct vm_area_struct *vma)
-{
-	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
-	u64 handle = offset >> FERRY_MMAP_SHIFT;
-	struct ferry_mem *mem;
-	int err;
-
-	/* Not VM_SHARED, which a file that is only open for reading never gets. */
-	if (!(vma->vm_flags & VM_MAYSHARE) || offset != handle << FERRY_MMAP_SHIFT)
-		return -EINVAL;
-	mem = ferry_mem_get(file, handle);
-	if (IS_ERR(mem))
-		return PTR_ERR(mem);
-	err = ferry_mem_map(file, mem, vma);
-	ferry_mem_put(mem);
-	return err;
-}
 
 /**
  * ferry_mem_map() - map memory that was allocated here
