@@ -50,28 +50,34 @@ bool ferry_sgt_direct(struct device *dev, const struct sg_table *sgt)
  * ferry_list_describe() - find out how a row can name memory
  * @extent: what goes into the row; base is set only if the memory is contiguous
  * @sgt: the memory, mapped
- * @offset: where in it the window begins, less than the length of its first piece
- * @size: bytes from there, all of them in @sgt and none of its pieces behind them
+ * @offset: where in it the window begins
+ * @size: bytes from there
  * @min_shift: least page shift
  * @max_shift: greatest page shift; 0 if there are no lists
  *
  * Return: 0; -EOPNOTSUPP: the memory is in pieces that no list can name; -EFBIG:
- * in more than a list has room for.
+ * in more than a list has room for; -EINVAL: it ends before the window does.
  */
 int ferry_list_describe(struct ferry_extent *extent, const struct sg_table *sgt, u64 offset,
 			u64 size, u32 min_shift, u32 max_shift)
 {
-	dma_addr_t base = sg_dma_address(sgt->sgl) + offset;
-	dma_addr_t end = sg_dma_address(sgt->sgl);
+	dma_addr_t base = 0, end = 0;
+	u64 bounds = 0, pos = 0;
 	struct scatterlist *sg;
-	u64 bounds = 0;
 	u32 shift, i;
 
 	for_each_sgtable_dma_sg(sgt, sg, i) {
-		if (sg_dma_address(sg) != end)
+		if (pos >= offset + size)
+			break;
+		if (pos <= offset)
+			base = sg_dma_address(sg) + (offset - pos);
+		else if (sg_dma_address(sg) != end)
 			bounds |= sg_dma_address(sg) | end;
 		end = sg_dma_address(sg) + sg_dma_len(sg);
+		pos += sg_dma_len(sg);
 	}
+	if (pos < offset + size)
+		return -EINVAL;
 
 	*extent = (struct ferry_extent){ .size = size };
 	if (!bounds) {
@@ -117,15 +123,19 @@ static void ferry_list_fill(struct ferry_list *list, const struct sg_table *sgt,
 {
 	u64 step = BIT_ULL(FIELD_GET(FERRY_ROW_FLAGS_PAGE_SHIFT, list->extent.flags));
 	struct scatterlist *sg;
-	u64 addr, end;
+	u64 addr, end, pos = 0;
 	u32 page = 0;
 	u32 i;
 
 	for_each_sgtable_dma_sg(sgt, sg, i) {
-		end = sg_dma_address(sg) + sg_dma_len(sg);
+		addr = sg_dma_address(sg);
+		end = addr + sg_dma_len(sg);
+		pos += sg_dma_len(sg);
+		if (pos <= offset)
+			continue;
 		/* What begins within a page goes on where the one before ended. */
-		addr = i ? round_up(sg_dma_address(sg), step) :
-			   round_down(sg_dma_address(sg) + offset, step);
+		addr = page ? round_up(addr, step) :
+			      round_down(end - (pos - offset), step);
 		for (; addr < end && page < pages; addr += step, page++)
 			list->leaves[page / FERRY_LIST_ENTRIES][page % FERRY_LIST_ENTRIES] =
 				cpu_to_le64(addr);

@@ -118,12 +118,43 @@ static void list_has_room_for_so_many_pages_and_no_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 3, 1, most - 1, MAX_SHIFT), 0);
 }
 
+/* Of a dma-buf a window may be any part; pieces around it do not count. */
+static void list_is_of_the_pieces_that_the_window_is_in(struct kunit *test)
+{
+	static const u64 pieces[][2] = {
+		{ 0x40001000, SZ_4K }, { 0x80000000, SZ_2M },
+		{ 0x60000000, SZ_2M }, { 0x50003000, SZ_4K },
+	};
+	struct list_test lt;
+
+	/* In the second alone, from its first byte to its last, or less. */
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, SZ_4K, SZ_2M, 0), 0);
+	KUNIT_EXPECT_EQ(test, lt.extent.flags, 0);
+	KUNIT_EXPECT_EQ(test, lt.extent.base, 0x80000000);
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, SZ_2M + SZ_4K - 1, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, lt.extent.base, 0x801fffff);
+	/* From the second to the third. */
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, SZ_4K + 5, 2 * SZ_2M - 5,
+						 MAX_SHIFT), 0);
+	KUNIT_EXPECT_EQ(test, list_test_shift(&lt), 21);
+	KUNIT_EXPECT_EQ(test, lt.extent.first, 5);
+	/* In the last. */
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, SZ_4K + 2 * SZ_2M + 7, 9, 0), 0);
+	KUNIT_EXPECT_EQ(test, lt.extent.base, 0x50003007);
+	/* A byte more than there is. */
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, SZ_4K, 2 * SZ_2M + SZ_4K + 1,
+						 MAX_SHIFT), -EINVAL);
+	KUNIT_EXPECT_EQ(test, list_test_describe(&lt, pieces, 4, 2 * SZ_2M + 2 * SZ_4K, 1,
+						 MAX_SHIFT), -EINVAL);
+}
+
 static struct kunit_case list_cases[] = {
 	KUNIT_CASE(list_is_not_needed_for_memory_in_one_piece),
 	KUNIT_CASE(list_has_the_largest_page_that_fits_all_boundaries),
 	KUNIT_CASE(list_page_is_no_larger_than_the_device_takes),
 	KUNIT_CASE(list_that_can_not_be_is_refused),
 	KUNIT_CASE(list_has_room_for_so_many_pages_and_no_more),
+	KUNIT_CASE(list_is_of_the_pieces_that_the_window_is_in),
 	{ }
 };
 
