@@ -15,6 +15,7 @@
  *	buf      memory for the device, by handle
  *	mem      memory that is allocated for it
  *	pin      memory of a process, as a buffer
+ *	dmabuf   memory that others can use, too; knows no device
  *	list     a window of scattered memory
  *	window   the table that says what memory a file's channels may touch
  *	claim    who has which channel
