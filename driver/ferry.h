@@ -15,6 +15,7 @@
  *	buf      memory for the device, by handle
  *	mem      memory that is allocated for it
  *	pin      memory of a process, as a buffer
+ *	import   memory of dma-bufs, likewise
  *	dmabuf   memory that others can use, too; knows no device
  *	list     a window of scattered memory
  *	window   the table that says what memory a file's channels may touch
@@ -533,6 +534,14 @@ int ferry_mem_map(struct ferry_file *file, struct ferry_mem *mem, struct vm_area
 /* ferry_pin.c */
 long ferry_buf_register(struct ferry_file *file, struct ferry_buf_register *cmd,
 			void __user *arg);
+
+/* ferry_import.c */
+long ferry_buf_import(struct ferry_file *file, struct ferry_buf_import *cmd,
+		      void __user *arg);
+long ferry_buf_export(struct ferry_file *file, struct ferry_buf_export *cmd,
+		      void __user *arg);
+long ferry_buf_alloc_export(struct ferry_file *file, struct ferry_buf_alloc *cmd,
+			    void __user *arg);
 
 /* ferry_claim.c */
 struct ferry_chan *ferry_chan_claim(struct ferry_dev *fdev, kuid_t uid);

@@ -15,7 +15,8 @@
  * the device let go), each with a reference. The memory goes back with the last
  * one. Memory that was allocated here can be mapped, and is held by mappings, too
  * (ferry_mem.c); any other buffer is given back by BUF_FREE before it returns,
- * unless the device does not let go.
+ * unless the device does not let go. What can be exported may outlive its buffer
+ * (ferry_dmabuf.c).
  */
 
 static void ferry_buf_release(struct kref *ref)

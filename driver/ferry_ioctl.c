@@ -148,6 +148,22 @@ static long ferry_do_buf_register(struct ferry_file *file, void __user *arg)
 	       ferry_buf_register(file, &cmd, arg);
 }
 
+static long ferry_do_buf_import(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_buf_import cmd;
+
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), reserved), arg) ?:
+	       ferry_buf_import(file, &cmd, arg);
+}
+
+static long ferry_do_buf_export(struct ferry_file *file, void __user *arg)
+{
+	struct ferry_buf_export cmd;
+
+	return ferry_get_arg(&cmd, sizeof(cmd), offsetofend(typeof(cmd), fd), arg) ?:
+	       ferry_buf_export(file, &cmd, arg);
+}
+
 static long ferry_do_submit(struct ferry_file *file, void __user *arg)
 {
 	struct ferry_submit cmd;
@@ -193,6 +209,8 @@ static long (* const ferry_ioctls[])(struct ferry_file *file, void __user *arg) 
 	[_IOC_NR(FERRY_IOC_QUEUE_WAIT)]		= ferry_do_queue_wait,
 	[_IOC_NR(FERRY_IOC_QUEUE_ARM)]		= ferry_do_queue_arm,
 	[_IOC_NR(FERRY_IOC_BUF_REGISTER)]	= ferry_do_buf_register,
+	[_IOC_NR(FERRY_IOC_BUF_IMPORT)]		= ferry_do_buf_import,
+	[_IOC_NR(FERRY_IOC_BUF_EXPORT)]		= ferry_do_buf_export,
 };
 
 static long ferry_ioctl_call(struct ferry_file *file, unsigned int cmd, void __user *arg)

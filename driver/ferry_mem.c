@@ -184,11 +184,13 @@ long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void 
 	struct ferry_mem *mem;
 	int err;
 
-	if (cmd->flags & ~(FERRY_BUF_WC | FERRY_BUF_DEV_RO) || cmd->reserved)
+	if (cmd->flags & ~(FERRY_BUF_WC | FERRY_BUF_DEV_RO | FERRY_BUF_EXPORT) || cmd->reserved)
 		return -EOPNOTSUPP;
 	if (!cmd->length || cmd->length > BIT_ULL(FERRY_ADDR_WINDOW_SHIFT) ||
 	    cmd->length - 1 > dma_get_mask(fdev->parent) || cmd->length > SIZE_MAX - PAGE_SIZE)
 		return -EINVAL;
+	if (cmd->flags & FERRY_BUF_EXPORT)
+		return ferry_buf_alloc_export(file, cmd, arg);
 
 	mem = ferry_mem_create(fdev, cmd->length, cmd->flags);
 	if (!mem)

@@ -266,9 +266,10 @@ struct ferry_queue_handle {
 	__s64	timeout_ns;
 };
 
-/* Flags of BUF_ALLOC; BUF_REGISTER has FERRY_BUF_DEV_RO */
+/* Flags of BUF_ALLOC; BUF_REGISTER and BUF_IMPORT have FERRY_BUF_DEV_RO */
 #define FERRY_BUF_WC		0x0001	/* write-combining, where the device is not coherent */
 #define FERRY_BUF_DEV_RO	0x0002	/* the device may only read */
+#define FERRY_BUF_EXPORT	0x0004	/* BUF_EXPORT can give it to others */
 
 /**
  * struct ferry_buf_alloc - FERRY_IOC_BUF_ALLOC: memory for the device
@@ -286,6 +287,11 @@ struct ferry_queue_handle {
  * so a long buffer may be ENOMEM where several short ones are not. EINVAL:
  * length is 0 or more than the device can address. ENOSPC: max_buffers are in
  * use. A handle that was freed is used again as late as possible.
+ *
+ * FERRY_BUF_EXPORT: the memory is a dma-buf, of pages that need no device. So it may
+ * be in pieces, and mappings of it stay when the device goes. EOPNOTSUPP: the device
+ * is not coherent with the caches, or has no page lists and needs one. EADDRNOTAVAIL,
+ * EFBIG: as for BUF_REGISTER. EINTR: only if the process is being killed.
  */
 struct ferry_buf_alloc {
 	__u32	size;
@@ -340,6 +346,60 @@ struct ferry_buf_register {
 };
 
 /**
+ * struct ferry_buf_import - FERRY_IOC_BUF_IMPORT: memory of a dma-buf
+ * @size: sizeof(struct ferry_buf_import)
+ * @flags: FERRY_BUF_DEV_RO
+ * @fd: the dma-buf; it may be closed afterwards
+ * @buffer: out: handle, the window in FERRY_ADDR()
+ * @offset: where in the dma-buf the window begins, any byte
+ * @length: bytes; 0: to its end. out: bytes
+ * @reserved: must be zero
+ *
+ * The dma-buf is attached and mapped, so pinned, until BUF_FREE or the last close.
+ * It is its exporter's: RLIMIT_MEMLOCK counts none of it here. The handle serves every
+ * queue of this file; it can't be mapped (EINVAL), but the dma-buf can. Of fences the
+ * call waits for those of an exporter that is moving the memory; no others are looked
+ * at, and operations have none.
+ *
+ * EBADF: @fd is not open. EINVAL: it is no dma-buf, or @offset and @length are not
+ * within it. EACCES: @fd is not open for reading, or the device is to write, and it
+ * is not open for writing. ENOSPC: max_buffers are in use. EADDRNOTAVAIL: the device
+ * does not reach some of it without bouncing it through other memory. EFBIG: as for
+ * BUF_REGISTER. EOPNOTSUPP: the device is not coherent with the caches, or has no
+ * page lists and needs one, or the pieces are no whole pages. Other errnos are the
+ * exporter's.
+ */
+struct ferry_buf_import {
+	__u32	size;
+	__u32	flags;
+	__s32	fd;
+	__u32	buffer;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 reserved;
+};
+
+/**
+ * struct ferry_buf_export - FERRY_IOC_BUF_EXPORT: give a buffer to others
+ * @size: sizeof(struct ferry_buf_export)
+ * @flags: must be zero
+ * @buffer: handle of a buffer of BUF_ALLOC with FERRY_BUF_EXPORT
+ * @fd: out: a descriptor of its dma-buf, with O_CLOEXEC; a new one each time
+ *
+ * Whoever has it can map the dma-buf, and import it into other devices or files. The
+ * memory stays when the buffer is freed, the file closed, or the device gone; it is
+ * freed with the last descriptor, mapping and attachment. The module stays as long.
+ *
+ * EINVAL: the buffer is of another kind. EMFILE, ENFILE: too many open files.
+ */
+struct ferry_buf_export {
+	__u32	size;
+	__u32	flags;
+	__u32	buffer;
+	__s32	fd;
+};
+
+/**
  * struct ferry_buf_free - FERRY_IOC_BUF_FREE: give a buffer back
  * @size: sizeof(struct ferry_buf_free)
  * @buffer: handle
@@ -347,7 +407,7 @@ struct ferry_buf_register {
  * When it returns, the device no longer touches the memory; operations that
  * did complete with FERRY_ERR_WINDOW_REVOKED. Mappings of BUF_ALLOC stay valid until
  * they are unmapped; the memory is freed with the last of them. Registered memory
- * is no longer pinned.
+ * is no longer pinned, and a dma-buf no longer attached.
  *
  * EIO: the device did not let go of the buffer in time, and did not reset
  * either: it may go on using the memory, which the kernel keeps until it can't.
@@ -429,6 +489,8 @@ struct ferry_submit {
 #define FERRY_IOC_QUEUE_WAIT	_IO(FERRY_IOC_MAGIC, 0x09)
 #define FERRY_IOC_QUEUE_ARM	_IO(FERRY_IOC_MAGIC, 0x0a)
 #define FERRY_IOC_BUF_REGISTER	_IO(FERRY_IOC_MAGIC, 0x0b)
+#define FERRY_IOC_BUF_IMPORT	_IO(FERRY_IOC_MAGIC, 0x0c)
+#define FERRY_IOC_BUF_EXPORT	_IO(FERRY_IOC_MAGIC, 0x0d)
 
 /*
  * /dev/ferryNpK is port K of the device: a stream of bytes in each direction, to
