@@ -130,6 +130,77 @@ TEST_F(fail_nth, buf_register)
 	      &(struct step) { start_queue, act_buf_register, check_buf_register });
 }
 
+static int act_buf_alloc_export(struct state *s)
+{
+	return buf_alloc(s->fd, 64 * KiB, FERRY_BUF_EXPORT, &s->buffer, &s->offset);
+}
+
+/* Nothing stays by a failure. */
+static int check_one_buffer(struct state *s, int ret)
+{
+	struct ferry_info info;
+
+	return ferry_info(s->fd, &info) ? -EPROTO : info.buffers == !ret ? 0 : -EBUSY;
+}
+
+TEST_F(fail_nth, buf_alloc_export)
+{
+	sweep(_metadata, &self->s,
+	      &(struct step) { start_queue, act_buf_alloc_export, check_one_buffer });
+}
+
+static int start_export(struct state *s)
+{
+	int ret = start_queue(s);
+
+	return ret ? ret : act_buf_alloc_export(s);
+}
+
+/* The fd is closed at once, so that what is swept is only how it is made. */
+static int act_buf_export(struct state *s)
+{
+	int fd = buf_export(s->fd, s->buffer);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+TEST_F(fail_nth, buf_export)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_export, act_buf_export });
+}
+
+static int act_mmap_export(struct state *s)
+{
+	s->map = buf_map(s->fd, s->offset, 64 * KiB);
+	return s->map == MAP_FAILED ? -errno : 0;
+}
+
+TEST_F(fail_nth, mmap_export)
+{
+	sweep(_metadata, &self->s, &(struct step) { start_export, act_mmap_export });
+}
+
+/* Of another file, and in pieces. */
+static int dmabuf = -1;
+
+static int act_buf_import(struct state *s)
+{
+	return buf_import(s->fd, dmabuf, 0, 0, 0, &s->buffer);
+}
+
+TEST_F(fail_nth, buf_import)
+{
+	struct state *s = &self->s;
+
+	ASSERT_EQ(0, buf_alloc(s->witness, 4 * MiB + 64 * KiB, FERRY_BUF_EXPORT, &s->buffer,
+			       &s->offset));
+	dmabuf = buf_export(s->witness, s->buffer);
+	ASSERT_LE(0, dmabuf);
+	sweep(_metadata, s, &(struct step) { start_queue, act_buf_import, check_one_buffer });
+}
+
 static int act_buf_free(struct state *s)
 {
 	return buf_free(s->fd, s->buffer);

@@ -33,6 +33,8 @@ VARIANT(wait, FERRY_IOC_WAIT);
 VARIANT(queue_wait, FERRY_IOC_QUEUE_WAIT);
 VARIANT(queue_arm, FERRY_IOC_QUEUE_ARM);
 VARIANT(buf_register, FERRY_IOC_BUF_REGISTER);
+VARIANT(buf_import, FERRY_IOC_BUF_IMPORT);
+VARIANT(buf_export, FERRY_IOC_BUF_EXPORT);
 
 FIXTURE_SETUP(uapi)
 {
@@ -237,6 +239,7 @@ TEST_F(call, result_that_has_nowhere_to_go_leaves_nothing_behind)
 {
 	static const struct call *const makers[] = {
 		CALL_OF(INFO), CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(BUF_REGISTER),
+		CALL_OF(BUF_IMPORT), CALL_OF(BUF_EXPORT),
 	};
 	struct env *e = &self->env;
 	union any_args *args = mmap(NULL, 64 * KiB, PROT_READ | PROT_WRITE,
@@ -258,7 +261,7 @@ TEST_F(call, handle_that_is_not_of_this_file_is_ENOENT)
 	static const struct call *const takers[] = {
 		CALL_OF(QUEUE_DESTROY), CALL_OF(QUEUE_FLUSH), CALL_OF(QUEUE_CANCEL),
 		CALL_OF(BUF_FREE), CALL_OF(SUBMIT), CALL_OF(WAIT), CALL_OF(QUEUE_WAIT),
-		CALL_OF(QUEUE_ARM),
+		CALL_OF(QUEUE_ARM), CALL_OF(BUF_EXPORT),
 	};
 	static const uint32_t huge[] = { UINT32_MAX, INT32_MAX, NO_HANDLE };
 	struct env *e = &self->env;
@@ -275,7 +278,7 @@ TEST_F(call, handle_that_is_not_of_this_file_is_ENOENT)
 		good = *handle;
 
 		/* Never given out. */
-		mine = call->cmd == FERRY_IOC_BUF_FREE ? e->buffer : e->queue;
+		mine = takes_buffer(call) ? e->buffer : e->queue;
 		for (int bit = -1; bit < 32; bit++) {
 			*handle = bit < 0 ? 0 : 1u << bit;
 			if (*handle != good && *handle != mine)
@@ -294,7 +297,7 @@ TEST_F(call, handle_that_is_not_of_this_file_is_ENOENT)
 		close(other);
 
 		/* Destroyed. */
-		if (call->cmd == FERRY_IOC_BUF_FREE) {
+		if (takes_buffer(call)) {
 			ASSERT_EQ(0, buf_alloc(e->fd, 4096, 0, &gone, &offset));
 			ASSERT_EQ(0, buf_free(e->fd, gone));
 		} else {
@@ -313,6 +316,7 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 	static const struct call *const takers[] = {
 		CALL_OF(QUEUE_CREATE), CALL_OF(BUF_ALLOC), CALL_OF(BUF_REGISTER),
 		CALL_OF(SUBMIT), CALL_OF(WAIT), CALL_OF(QUEUE_WAIT), CALL_OF(QUEUE_ARM),
+		CALL_OF(BUF_IMPORT), CALL_OF(BUF_EXPORT),
 	};
 	struct env *e = &self->env;
 
@@ -334,11 +338,18 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 			break;
 		case FERRY_IOC_BUF_ALLOC:
 			flags = &args.buf_alloc.flags;
-			known = FERRY_BUF_WC | FERRY_BUF_DEV_RO;
+			known = FERRY_BUF_WC | FERRY_BUF_DEV_RO | FERRY_BUF_EXPORT;
 			break;
 		case FERRY_IOC_BUF_REGISTER:
 			flags = &args.buf_register.flags;
 			known = FERRY_BUF_DEV_RO;
+			break;
+		case FERRY_IOC_BUF_IMPORT:
+			flags = &args.buf_import.flags;
+			known = FERRY_BUF_DEV_RO;
+			break;
+		case FERRY_IOC_BUF_EXPORT:
+			flags = &args.buf_export.flags;
 			break;
 		default:
 			flags = &args.submit.flags;
@@ -375,6 +386,7 @@ TEST_F(call, field_that_must_be_zero_and_is_not_is_EOPNOTSUPP)
 		FIELD(QUEUE_CANCEL, ferry_queue_handle, timeout_ns),
 		FIELD(BUF_ALLOC, ferry_buf_alloc, reserved),
 		FIELD(BUF_REGISTER, ferry_buf_register, reserved),
+		FIELD(BUF_IMPORT, ferry_buf_import, reserved),
 		FIELD(SUBMIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, reserved),
 		FIELD(WAIT, ferry_submit, nr_sqes),

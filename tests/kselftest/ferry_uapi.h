@@ -18,6 +18,8 @@ union any_args {
 	struct ferry_buf_alloc buf_alloc;
 	struct ferry_buf_free buf_free;
 	struct ferry_buf_register buf_register;
+	struct ferry_buf_import buf_import;
+	struct ferry_buf_export buf_export;
 	struct ferry_submit submit;
 	struct ferry_queue_wait queue_wait;
 	struct ferry_queue_arm queue_arm;
@@ -47,11 +49,35 @@ static const struct call calls[] = {
 	CALL(QUEUE_WAIT, ferry_queue_wait),
 	CALL(QUEUE_ARM, ferry_queue_arm),
 	CALL(BUF_REGISTER, ferry_buf_register),
+	CALL(BUF_IMPORT, ferry_buf_import),
+	CALL(BUF_EXPORT, ferry_buf_export),
 };
 
 #define CALL_OF(nr)	(&calls[_IOC_NR(FERRY_IOC_##nr)])
 
 static uint8_t registered[4096];
+
+/* A dma-buf of another file, which is closed. */
+static inline int any_dmabuf(void)
+{
+	static int dmabuf = -1;
+	int fd = dmabuf < 0 ? ferry_open() : -1;
+	uint64_t offset;
+	uint32_t buffer;
+
+	if (fd < 0)
+		return dmabuf;
+	if (!buf_alloc(fd, 64 * KiB, FERRY_BUF_EXPORT, &buffer, &offset))
+		dmabuf = buf_export(fd, buffer);
+	close(fd);
+	return dmabuf;
+}
+
+/* Whether the handle that it takes is a buffer's. */
+static inline bool takes_buffer(const struct call *call)
+{
+	return call->cmd == FERRY_IOC_BUF_FREE || call->cmd == FERRY_IOC_BUF_EXPORT;
+}
 
 /* A call that would succeed. For those that use a handle up, make a new one. */
 static inline void good_args(struct __test_metadata *_metadata, struct env *e,
@@ -84,6 +110,14 @@ static inline void good_args(struct __test_metadata *_metadata, struct env *e,
 	case FERRY_IOC_BUF_REGISTER:
 		args->buf_register.addr = (uintptr_t)registered;
 		args->buf_register.length = sizeof(registered);
+		break;
+	case FERRY_IOC_BUF_IMPORT:
+		args->buf_import.fd = any_dmabuf();
+		break;
+	case FERRY_IOC_BUF_EXPORT:
+		ASSERT_EQ(0, buf_alloc(e->fd, 4096, FERRY_BUF_EXPORT, &args->buf_export.buffer,
+				       &offset));
+		ASSERT_EQ(0, ferry_info(e->fd, &e->info));
 		break;
 	case FERRY_IOC_BUF_FREE:
 		ASSERT_EQ(0, buf_alloc(e->fd, 4096, 0, &args->buf_free.buffer, &offset));
@@ -125,6 +159,13 @@ static inline void undo(struct __test_metadata *_metadata, struct env *e,
 	case FERRY_IOC_BUF_REGISTER:
 		ASSERT_EQ(0, buf_free(e->fd, args->buf_register.buffer));
 		break;
+	case FERRY_IOC_BUF_IMPORT:
+		ASSERT_EQ(0, buf_free(e->fd, args->buf_import.buffer));
+		break;
+	case FERRY_IOC_BUF_EXPORT:
+		ASSERT_EQ(0, close(args->buf_export.fd));
+		ASSERT_EQ(0, buf_free(e->fd, args->buf_export.buffer));
+		break;
 	case FERRY_IOC_SUBMIT:
 		if (!args->submit.reaped)
 			ASSERT_EQ(1, reap(e->fd, e->queue, &cqe, 1, 1, FOREVER));
@@ -138,7 +179,7 @@ static inline void drop_unused(struct __test_metadata *_metadata, struct env *e,
 {
 	if (call->cmd == FERRY_IOC_QUEUE_DESTROY)
 		queue_destroy(e->fd, handle);
-	else if (call->cmd == FERRY_IOC_BUF_FREE)
+	else if (takes_buffer(call))
 		buf_free(e->fd, handle);
 	ASSERT_EQ(0, ferry_info(e->fd, &e->info));
 }
@@ -149,6 +190,8 @@ static inline uint32_t *handle_of(const struct call *call, union any_args *args)
 	switch (call->cmd) {
 	case FERRY_IOC_BUF_FREE:
 		return &args->buf_free.buffer;
+	case FERRY_IOC_BUF_EXPORT:
+		return &args->buf_export.buffer;
 	case FERRY_IOC_SUBMIT:
 	case FERRY_IOC_WAIT:
 		return &args->submit.queue;

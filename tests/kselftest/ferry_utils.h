@@ -199,6 +199,29 @@ static inline int buf_register(int fd, const void *addr, uint64_t length, uint32
 	return ret;
 }
 
+/* Length 0 is all from the offset on. */
+static inline int buf_import(int fd, int dmabuf, uint64_t offset, uint64_t length, uint32_t flags,
+			     uint32_t *buffer)
+{
+	struct ferry_buf_import args = {
+		.size = sizeof(args), .flags = flags, .fd = dmabuf, .offset = offset,
+		.length = length,
+	};
+	int ret = ferry_ioctl(fd, FERRY_IOC_BUF_IMPORT, &args);
+
+	*buffer = args.buffer;
+	return ret;
+}
+
+/* A file descriptor, or -errno. */
+static inline int buf_export(int fd, uint32_t buffer)
+{
+	struct ferry_buf_export args = { .size = sizeof(args), .buffer = buffer };
+	int ret = ferry_ioctl(fd, FERRY_IOC_BUF_EXPORT, &args);
+
+	return ret ? ret : args.fd;
+}
+
 static inline void *buf_map(int fd, uint64_t offset, size_t length)
 {
 	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
