@@ -21,6 +21,7 @@ FIXTURE_VARIANT(buf)
 
 FIXTURE_VARIANT_ADD(buf, coherent) { .flags = 0 };
 FIXTURE_VARIANT_ADD(buf, write_combining) { .flags = FERRY_BUF_WC };
+FIXTURE_VARIANT_ADD(buf, exported) { .flags = FERRY_BUF_EXPORT };
 
 FIXTURE_SETUP(buf)
 {
@@ -268,6 +269,57 @@ TEST_F(buf, mapping_cannot_grow_beyond_the_buffer)
 		EXPECT_EQ(SIGBUS, touch(grown + i * page, false));
 }
 
+TEST_F(buf, mapping_moves_and_shrinks)
+{
+	size_t page = page_size(), length = 4 * page;
+	uint32_t buffer;
+	uint64_t offset;
+	uint8_t *map, *moved, *other;
+
+	ASSERT_EQ(0, buf_alloc(self->fd, length, variant->flags, &buffer, &offset));
+	map = buf_map(self->fd, offset, length);
+	other = buf_map(self->fd, offset, length);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_NE(MAP_FAILED, other);
+	pattern(map, length, 8);
+	moved = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(map, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+	ASSERT_NE(MAP_FAILED, moved);
+	EXPECT_EQ(SIGSEGV, touch(map, false));
+	EXPECT_EQ(0, memcmp(moved, other, length));
+	ASSERT_EQ(moved, mremap(moved, length, page, 0));
+	EXPECT_EQ(SIGSEGV, touch(moved + page, false));
+	EXPECT_EQ(0, touch(moved, true));
+	EXPECT_EQ(0xc3, other[0]);
+	/* What is left of it keeps the memory. */
+	ASSERT_EQ(0, munmap(other, length));
+	ASSERT_EQ(0, buf_free(self->fd, buffer));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_EQ(0xc3, moved[0]);
+	EXPECT_EQ(0, touch(moved, true));
+	ASSERT_EQ(0, munmap(moved, page));
+}
+
+/* The child may be without it, if the parent says so. */
+TEST_F(buf, mapping_is_the_parents_alone_if_it_says_so)
+{
+	uint32_t buffer;
+	uint8_t *map = buf_new(self->fd, 64 * KiB, variant->flags, &buffer);
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(0, madvise(map, 64 * KiB, MADV_DONTFORK));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(touch(map, false) != SIGSEGV);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, touch(map, true));
+}
+
 TEST_F(buf, mapping_outlives_free_and_close)
 {
 	size_t length = 64 * KiB;
@@ -353,37 +405,6 @@ TEST_F(buf, mapping_is_shared_with_a_child_and_outlives_the_parents)
 	EXPECT_EQ(0, status);
 }
 
-TEST_F(buf, buffers_beyond_max_buffers_are_ENOSPC)
-{
-	uint32_t max = self->info.max_buffers, nr = 0;
-	uint32_t *buffers = calloc(max + 1, sizeof(*buffers));
-	uint64_t offset;
-	int ret = 0;
-
-	ASSERT_NE(NULL, buffers);
-	while (nr <= max) {
-		ret = buf_alloc(self->fd, 1, variant->flags, &buffers[nr], &offset);
-		if (ret)
-			break;
-		nr++;
-	}
-	EXPECT_EQ(-ENOSPC, ret);
-	EXPECT_EQ(max, nr);
-	/* Any of them that is freed makes room for one, and no two are the same. */
-	for (uint32_t i = 0; i < nr; i += 97) {
-		ASSERT_EQ(0, buf_free(self->fd, buffers[i]));
-		ASSERT_EQ(0, buf_alloc(self->fd, 1, variant->flags, &buffers[i], &offset));
-		EXPECT_EQ(-ENOSPC, buf_alloc(self->fd, 1, variant->flags, &buffers[nr], &offset));
-	}
-	for (uint32_t i = 0; i < nr; i++) {
-		ASSERT_LT(buffers[i], 1u << 16);
-		for (uint32_t k = i + 1; k < nr; k += 7)
-			ASSERT_NE(buffers[i], buffers[k]);
-	}
-	/* The rest is for close(). */
-	free(buffers);
-}
-
 /* A number that is given out again must not bring the old memory back. */
 TEST_F(buf, handle_that_is_used_again_names_the_new_memory)
 {
@@ -439,7 +460,65 @@ TEST_F(buf, every_order_of_letting_go_works)
 	}
 }
 
-TEST_F(buf, memory_is_given_back)
+/* Many buffers, and much memory. */
+FIXTURE(many)
+{
+	int fd;
+	struct ferry_info info;
+};
+
+FIXTURE_VARIANT(many)
+{
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(many, coherent) { .flags = 0 };
+FIXTURE_VARIANT_ADD(many, write_combining) { .flags = FERRY_BUF_WC };
+
+FIXTURE_SETUP(many)
+{
+	self->fd = ferry_open();
+	ASSERT_LE(0, self->fd) TH_LOG("%s: %s", ferry_path(), strerror(-self->fd));
+	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	close(self->fd);
+}
+
+TEST_F(many, buffers_beyond_max_buffers_are_ENOSPC)
+{
+	uint32_t max = self->info.max_buffers, nr = 0;
+	uint32_t *buffers = calloc(max + 1, sizeof(*buffers));
+	uint64_t offset;
+	int ret = 0;
+
+	ASSERT_NE(NULL, buffers);
+	while (nr <= max) {
+		ret = buf_alloc(self->fd, 1, variant->flags, &buffers[nr], &offset);
+		if (ret)
+			break;
+		nr++;
+	}
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_EQ(max, nr);
+	/* Any of them that is freed makes room for one, and no two are the same. */
+	for (uint32_t i = 0; i < nr; i += 97) {
+		ASSERT_EQ(0, buf_free(self->fd, buffers[i]));
+		ASSERT_EQ(0, buf_alloc(self->fd, 1, variant->flags, &buffers[i], &offset));
+		EXPECT_EQ(-ENOSPC, buf_alloc(self->fd, 1, variant->flags, &buffers[nr], &offset));
+	}
+	for (uint32_t i = 0; i < nr; i++) {
+		ASSERT_LT(buffers[i], 1u << 16);
+		for (uint32_t k = i + 1; k < nr; k += 7)
+			ASSERT_NE(buffers[i], buffers[k]);
+	}
+	/* The rest is for close(). */
+	free(buffers);
+}
+
+TEST_F(many, memory_is_given_back)
 {
 	enum { ROUNDS = 100 };
 	struct sysinfo before, after;
