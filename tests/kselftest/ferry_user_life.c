@@ -188,6 +188,10 @@ TEST_F(mapped, child_gets_neither_rings_nor_doorbell)
 	int status;
 
 	EXPECT_WORKS(self);
+	/* Not even if the parent says so. */
+	EXPECT_EQ(-1, madvise(self->q.sq, SIZE * sizeof(*self->q.sq), MADV_DOFORK));
+	EXPECT_EQ(-1, madvise(self->q.state, self->q.cq_bytes, MADV_DOFORK));
+	EXPECT_EQ(-1, madvise(self->q.doorbell, DB_SIZE, MADV_DOFORK));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -207,6 +211,36 @@ TEST_F(mapped, child_gets_neither_rings_nor_doorbell)
 	mq_push(&self->q, NOP);
 	self->q.head++;
 	EXPECT_WORKS(self);
+}
+
+/* Where a mapping was moved, there it is taken away. */
+TEST_F(mapped, moved_mappings_work_and_end_like_others)
+{
+	struct mq *q = &self->q, old = *q;
+	size_t sq_bytes = SIZE * sizeof(*q->sq);
+	uint8_t *room = mmap(NULL, 3 * DB_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	ASSERT_NE(MAP_FAILED, room);
+	EXPECT_WORKS(self);
+	q->doorbell = mremap(old.doorbell, DB_SIZE, DB_SIZE, flags, room);
+	ASSERT_NE(MAP_FAILED, q->doorbell);
+	q->sq = mremap(old.sq, sq_bytes, sq_bytes, flags, room + DB_SIZE);
+	ASSERT_NE(MAP_FAILED, q->sq);
+	q->state = mremap(old.state, q->cq_bytes, q->cq_bytes, flags, room + 2 * DB_SIZE);
+	ASSERT_NE(MAP_FAILED, q->state);
+	q->cq = (void *)((uint8_t *)q->state + q->args.cq_start);
+	EXPECT_EQ(SIGSEGV, touch((uint8_t *)old.doorbell, true));
+	EXPECT_EQ(SIGSEGV, touch((uint8_t *)old.sq, true));
+	EXPECT_EQ(SIGSEGV, touch((uint8_t *)old.state, false));
+	for (uint32_t i = 0; i < 2 * SIZE; i++)
+		EXPECT_WORKS(self);
+	ASSERT_EQ(0, queue_destroy(self->fd, q->args.queue));
+	EXPECT_NOWHERE(q, FERRY_QUEUE_DESTROYED);
+	ASSERT_EQ(0, mq_open(&old, self->fd, ORDER));
+	for (int i = 0; i < 100; i++)
+		store(q->doorbell, i);
+	EXPECT_EQ(FERRY_OK, mq_run(&old, NOP, &self->cqe));
 }
 
 TEST_F(mapped, mappings_outlive_the_descriptor)
