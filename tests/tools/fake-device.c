@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -74,6 +75,7 @@ static struct {
 	uint64_t length;
 	uint32_t flags;
 	int registered;
+	uint64_t skipped;		/* of an imported one: in front of @data */
 } buffers[MAX_BUFFERS];
 static unsigned int nr_buffers;
 
@@ -298,12 +300,53 @@ static int buf_register(struct ferry_buf_register *arg)
 	return 0;
 }
 
+/* Any file is good enough for a dma-buf. */
+static int buf_import(struct ferry_buf_import *arg)
+{
+	struct stat st;
+	void *data;
+
+	if (knob.buf_errno)
+		return (int)knob.buf_errno;
+	if (fstat(arg->fd, &st))
+		return EBADF;
+	if (arg->offset >= (uint64_t)st.st_size ||
+	    arg->length > (uint64_t)st.st_size - arg->offset)
+		return EINVAL;
+	if (nr_buffers == MAX_BUFFERS)
+		return ENOSPC;
+	if (!arg->length)
+		arg->length = (uint64_t)st.st_size - arg->offset;
+	data = mmap(NULL, arg->offset + arg->length, PROT_READ | PROT_WRITE,
+		    MAP_SHARED, arg->fd, 0);
+	if (data == MAP_FAILED)
+		return ENOMEM;
+	buffers[nr_buffers].data = (uint8_t *)data + arg->offset;
+	buffers[nr_buffers].length = arg->length;
+	buffers[nr_buffers].flags = arg->flags;
+	buffers[nr_buffers].skipped = arg->offset;
+	arg->buffer = nr_buffers++;
+	return 0;
+}
+
+/* What the descriptor leads to is all buffers. */
+static int buf_export(struct ferry_buf_export *arg)
+{
+	if (arg->buffer >= nr_buffers || !buffers[arg->buffer].data)
+		return ENOENT;
+	if (!(buffers[arg->buffer].flags & FERRY_BUF_EXPORT))
+		return EINVAL;
+	arg->fd = fcntl(device_fd, F_DUPFD_CLOEXEC, 0);
+	return arg->fd < 0 ? EMFILE : 0;
+}
+
 static int buf_free(const struct ferry_buf_free *arg)
 {
 	if (arg->buffer >= nr_buffers || !buffers[arg->buffer].data)
 		return ENOENT;
 	if (!buffers[arg->buffer].registered)
-		munmap(buffers[arg->buffer].data, buffers[arg->buffer].length);
+		munmap(buffers[arg->buffer].data - buffers[arg->buffer].skipped,
+		       buffers[arg->buffer].length + buffers[arg->buffer].skipped);
 	buffers[arg->buffer].data = NULL;
 	return (int)knob.free_errno;
 }
@@ -413,6 +456,10 @@ static int dispatch(unsigned long request, void *arg)
 		return buf_alloc(arg);
 	case FERRY_IOC_BUF_REGISTER:
 		return buf_register(arg);
+	case FERRY_IOC_BUF_IMPORT:
+		return buf_import(arg);
+	case FERRY_IOC_BUF_EXPORT:
+		return buf_export(arg);
 	case FERRY_IOC_BUF_FREE:
 		return buf_free(arg);
 	case FERRY_IOC_SUBMIT:

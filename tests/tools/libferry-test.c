@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -294,6 +296,46 @@ static void test_registered(void)
 	ferry_close(dev);
 }
 
+/* Memory of a dma-buf is the dma-buf's, and has no mapping of the buffer's. */
+static void test_imported(void)
+{
+	struct ferry_buf *buf = NULL, *plain = NULL;
+	int fd = memfd_create("dma-buf", MFD_CLOEXEC);
+	struct ferry *dev;
+	int exported;
+
+	if (ferry_open("fake:max_buffers=2", &dev) || fd < 0 || ftruncate(fd, 8192)) {
+		result(0, "a device and a file open");
+		return;
+	}
+	result(!ferry_buf_import(dev, fd, 1000, 0, FERRY_BUF_DEV_RO, &buf) &&
+	       buf->length == 8192 - 1000 && buf->imported && !buf->addr &&
+	       buf->flags == FERRY_BUF_DEV_RO,
+	       "buffer: an imported one tells how long it is");
+	result(ferry_buf_map(buf) == -EINVAL && !buf->addr,
+	       "buffer: an imported one can't be mapped");
+	result(ferry_buf_export(buf) == -EINVAL && !ferry_buf_free(buf),
+	       "buffer: an imported one can't be exported");
+	buf = NULL;
+	result(ferry_buf_import(dev, fd, 8192, 0, 0, &buf) == -EINVAL && !buf &&
+	       ferry_buf_import(dev, -1, 0, 0, 0, &buf) == -EBADF && !buf,
+	       "buffer: what is not there can't be imported");
+
+	if (ferry_buf_alloc(dev, 1, FERRY_BUF_EXPORT, &buf) ||
+	    ferry_buf_alloc(dev, 1, 0, &plain)) {
+		result(0, "buffers are allocated");
+		return;
+	}
+	exported = ferry_buf_export(buf);
+	result(exported >= 0 && !close(exported) &&
+	       ferry_buf_export(plain) == -EINVAL,
+	       "buffer: one that was made for it can be exported");
+	ferry_buf_free(plain);
+	ferry_buf_free(buf);
+	close(fd);
+	ferry_close(dev);
+}
+
 int main(void)
 {
 	test_crc_vectors();
@@ -303,6 +345,7 @@ int main(void)
 	test_queue();
 	test_buffers();
 	test_registered();
+	test_imported();
 	test_buffer_kept_by_device();
 	printf("1..%d\n", count);
 	return failed;

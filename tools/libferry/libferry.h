@@ -42,12 +42,13 @@ struct ferry_queue;
  * struct ferry_buf - memory that the device may touch; read only for the caller
  * @dev: device it belongs to
  * @addr: where it is mapped; NULL before ferry_buf_map()
- * @length: bytes; whole pages, unless it was registered
+ * @length: bytes; whole pages, if it was allocated
  * @mmap_offset: where mmap(2) of ferry_fd() finds it, to map less than all of it,
  *	if it was allocated
  * @handle: the window in FERRY_ADDR()
- * @flags: FERRY_BUF_* it was allocated or registered with
+ * @flags: FERRY_BUF_* it was made with
  * @registered: whether it was registered, so that the memory is the caller's
+ * @imported: whether it was imported, so that the memory is a dma-buf's
  */
 struct ferry_buf {
 	struct ferry *dev;
@@ -57,6 +58,7 @@ struct ferry_buf {
 	uint32_t handle;
 	uint32_t flags;
 	uint32_t registered;
+	uint32_t imported;
 };
 
 /**
@@ -216,11 +218,12 @@ int ferry_queue_cancel(struct ferry_queue *queue);
  * ferry_buf_alloc() - allocate memory that the device may touch
  * @dev: device
  * @length: bytes; rounded up to whole pages
- * @flags: FERRY_BUF_WC, FERRY_BUF_DEV_RO
+ * @flags: FERRY_BUF_WC, FERRY_BUF_DEV_RO, FERRY_BUF_EXPORT
  * @buf: out: the buffer, zeroed, not mapped
  *
  * Return: 0; -EINVAL for @length; -EOPNOTSUPP for @flags; -ENOSPC if the file
- * has as many buffers as it can have; -ENOMEM; -ENODEV.
+ * has as many buffers as it can have; -ENOMEM; -ENODEV. With FERRY_BUF_EXPORT also
+ * -EOPNOTSUPP, -EADDRNOTAVAIL, -EFBIG and -EINTR as of ferry_buf_register().
  */
 int ferry_buf_alloc(struct ferry *dev, size_t length, unsigned int flags,
 		    struct ferry_buf **buf);
@@ -247,18 +250,51 @@ int ferry_buf_register(struct ferry *dev, void *addr, size_t length,
 		       unsigned int flags, struct ferry_buf **buf);
 
 /**
+ * ferry_buf_import() - let the device touch memory of a dma-buf
+ * @dev: device
+ * @fd: the dma-buf; it may be closed afterwards
+ * @offset: where in it the buffer begins, any byte
+ * @length: bytes; 0: to its end
+ * @flags: FERRY_BUF_DEV_RO
+ * @buf: out: the buffer
+ *
+ * The memory stays in its place until ferry_buf_free(). The dma-buf can be mapped,
+ * by mmap(2) of @fd; the buffer can't.
+ *
+ * Return: 0; -EBADF or -EINVAL if @fd is no dma-buf; -EINVAL for @offset and @length;
+ * -EACCES if @fd is not open for what the device is to do; -ENOMEM; -EOPNOTSUPP,
+ * -EADDRNOTAVAIL, -EFBIG, -ENOSPC, -EINTR and -ENODEV as of ferry_buf_register(); or
+ * what the exporter of the dma-buf says.
+ */
+int ferry_buf_import(struct ferry *dev, int fd, uint64_t offset, size_t length,
+		     unsigned int flags, struct ferry_buf **buf);
+
+/**
+ * ferry_buf_export() - give a buffer to others, as a dma-buf
+ * @buf: buffer that was allocated with FERRY_BUF_EXPORT
+ *
+ * The memory stays as long as anybody has the dma-buf or a mapping of it, whatever
+ * becomes of the buffer, of @dev and of the device itself.
+ *
+ * Return: a new file descriptor, with O_CLOEXEC, the caller's to close; -EINVAL for
+ * another kind of buffer; -EMFILE; -ENFILE; -EOPNOTSUPP; -ENODEV.
+ */
+int ferry_buf_export(const struct ferry_buf *buf);
+
+/**
  * ferry_buf_map() - map a buffer for reading and writing
  * @buf: buffer
  *
  * Mapping it again changes nothing, nor does it for one that was registered. If the
- * device goes away while an allocated one is mapped, touching it raises SIGBUS.
+ * device goes away while an allocated one is mapped, touching it raises SIGBUS,
+ * unless it can be exported.
  *
- * Return: 0, or what mmap(2) says.
+ * Return: 0; -EINVAL for one that was imported; or what mmap(2) says.
  */
 int ferry_buf_map(struct ferry_buf *buf);
 
 /**
- * ferry_buf_free() - unmap or unpin a buffer and give it back
+ * ferry_buf_free() - unmap, unpin or detach a buffer and give it back
  * @buf: buffer; or NULL
  *
  * The device no longer touches the memory. Operations that did have completed
