@@ -89,6 +89,7 @@ struct dentry;
 struct dma_pool;
 struct ferry_dev;
 struct ferry_mem;
+struct ferry_port;
 struct ferry_queue;
 struct page;
 struct reset_control;
@@ -173,10 +174,10 @@ struct ferry_waiter {
  * @tab: window table, or NULL: entries have bus addresses (BYPASS)
  * @order: log2 of the number of entries
  * @weight: quanta in a turn, 1 to 255
- * @stopped: called with &ferry_chan.lock held when the channel was stopped to be
- *	suspended or parked, and is idle: what has no completion is submitted again
- *	when it goes on. NULL: its entries end by themselves, and suspend waits for
- *	them
+ * @stopped: called with &ferry_chan.cmd_lock and &ferry_chan.lock held when the
+ *	channel was stopped to be suspended or parked, and is idle: what has no
+ *	completion is submitted again when it goes on. NULL: its entries end by
+ *	themselves, and suspend waits for them
  * @notify: called when a waiter is satisfied or the channel died, in hard or
  *	soft interrupt or process context with &ferry_chan.lock held; must not
  *	sleep
@@ -228,6 +229,7 @@ struct ferry_chan_config {
  * @released: nobody owns it; if @broken, it still has its memory
  * @parked: its owner has stopped it; suspend and resume leave it alone
  * @hidden: suspended, or about to be: its doorbell is not for user space
+ * @settled: it was stopped, and @stopped of @cfg called
  * @coalesce: value of COALESCE
  * @tab_node: in &ferry_wintab.chans, under &ferry_wintab.lock
  * @lock: interrupt state, the members from here on
@@ -258,6 +260,7 @@ struct ferry_chan {
 	bool released;
 	bool parked;
 	bool hidden;
+	bool settled;
 	u32 coalesce;
 	struct list_head tab_node;
 
@@ -488,6 +491,11 @@ void ferry_ports_del(struct ferry_dev *fdev);
 void ferry_ports_wake(struct ferry_dev *fdev);
 void ferry_ports_unplug(struct ferry_dev *fdev);
 void ferry_ports_free(struct ferry_dev *fdev);
+void ferry_port_set_idle_time(struct ferry_port *port, u32 usecs);
+
+/* ferry_loan.c */
+struct ferry_chan *ferry_port_lend(struct ferry_dev *fdev, int fd, fmode_t dir,
+				   struct ferry_port **portp);
 
 /* ferry_queue.c */
 long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,

@@ -107,6 +107,7 @@ int ferry_chan_program(struct ferry_chan *chan)
 	/* Shutdown passes this lock once, and nothing runs behind it. */
 	if (READ_ONCE(chan->fdev->unplugged))
 		return -ENODEV;
+	chan->settled = false;
 	writel(lower_32_bits(chan->cfg.sq_dma), regs + FERRY_CHAN_SQ_BASE_LO);
 	writel(upper_32_bits(chan->cfg.sq_dma), regs + FERRY_CHAN_SQ_BASE_HI);
 	writel(lower_32_bits(chan->cfg.cq_dma), regs + FERRY_CHAN_CQ_BASE_LO);

@@ -167,7 +167,7 @@ static int ferry_chan_windows_show(struct seq_file *seq, void *unused)
 	u32 nr;
 
 	mutex_lock(&chan->cmd_lock);
-	/* The channels of ports have none. */
+	/* The channel of a port has none, unless a mapped queue has it. */
 	if (!chan->live || !chan->cfg.tab)
 		goto out_unlock;
 	tab = chan->cfg.tab;

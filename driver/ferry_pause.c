@@ -9,9 +9,15 @@
 
 #define FERRY_DRAIN_US		USEC_PER_SEC
 
-/* The channel is idle: its owner sees to what it has left behind. */
+/*
+ * The channel is idle: its owner sees to what it has left behind. Once, since a
+ * device that has lost its power meanwhile has nothing to say about that.
+ */
 static void ferry_chan_settle(struct ferry_chan *chan)
 {
+	if (chan->settled)
+		return;
+	chan->settled = true;
 	spin_lock_irq(&chan->lock);
 	chan->cfg.stopped(chan->cfg.owner);
 	spin_unlock_irq(&chan->lock);

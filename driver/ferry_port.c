@@ -21,6 +21,8 @@
  * The channels run with BYPASS: the entries are the driver's own, and name only
  * its blocks. So no row of a window table has to be written for each of them.
  *
+ * A direction that nobody has can be lent to a mapped queue (ferry_loan.c).
+ *
  * What a peer sent before anybody opens waits in the device. Therefore a device
  * with ports stays powered, and is reset channel by channel.
  */
@@ -55,14 +57,26 @@ u32 ferry_port_status(struct ferry_port *port)
 }
 
 /**
- * ferry_port_set_idle() - when does a RECV that has some bytes complete?
+ * ferry_port_set_idle_time() - when does a RECV that has some bytes complete?
  * @port: port
+ * @usecs: when none have come for so long, or FERRY_QUEUE_IDLE_NEVER
+ *
+ * Any context.
+ */
+void ferry_port_set_idle_time(struct ferry_port *port, u32 usecs)
+{
+	writel(usecs == FERRY_QUEUE_IDLE_NEVER ? FERRY_PORT_IDLE_NEVER : usecs,
+	       port->regs + FERRY_PORT_IDLE);
+}
+
+/**
+ * ferry_port_set_idle() - likewise, of a port that is a file
+ * @port: port; its receiving direction is the caller's
  * @packets: with its packet; otherwise after the time of the setting
  */
 void ferry_port_set_idle(struct ferry_port *port, bool packets)
 {
-	writel(packets ? FERRY_PORT_IDLE_NEVER : port->config.idle_usecs,
-	       port->regs + FERRY_PORT_IDLE);
+	ferry_port_set_idle_time(port, packets ? FERRY_QUEUE_IDLE_NEVER : port->config.idle_usecs);
 }
 
 /**
@@ -115,8 +129,13 @@ int ferry_port_configure(struct ferry_port *port, const struct ferry_port_config
 	return err;
 }
 
-/* A peer that left without leaving anything is nobody's end of file. */
-static void ferry_port_forget_hangup(struct ferry_port *port)
+/**
+ * ferry_port_forget_hangup() - whoever takes the receiving direction begins anew
+ * @port: port; the device is powered
+ *
+ * A peer that left without leaving anything is nobody's end of file.
+ */
+void ferry_port_forget_hangup(struct ferry_port *port)
 {
 	if (ferry_port_status(port) & FERRY_PORT_STATUS_HUP &&
 	    !readl(port->regs + FERRY_PORT_RX_LEVEL))
@@ -160,8 +179,11 @@ int ferry_port_open(struct ferry_port *port, struct file *filp)
 	if (port->down)
 		return -ENODEV;
 	/* Before anything is started: busy changes nothing. */
-	if ((filp->f_mode & FMODE_READ && port->reader) ||
-	    (filp->f_mode & FMODE_WRITE && port->writer))
+	if (filp->f_mode & FMODE_READ &&
+	    (port->reader || ferry_port_is_lent(port->rx.chan, port->rx.pool)))
+		return -EBUSY;
+	if (filp->f_mode & FMODE_WRITE &&
+	    (port->writer || ferry_port_is_lent(port->tx.chan, port->tx.pool)))
 		return -EBUSY;
 	if (filp->f_mode & FMODE_READ) {
 		err = ferry_port_open_rx(port);
@@ -247,8 +269,8 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 	writel(cmd, port->regs + FERRY_PORT_CMD);
 	/* It has happened when this returns. */
 	ferry_port_status(port);
-	ferry_port_set_idle(port, packets);
 	if (dirs & FMODE_READ) {
+		ferry_port_set_idle(port, packets);
 		err = ferry_rx_start(&port->rx);
 		/* Who polls is told what read would say. */
 		if (err)

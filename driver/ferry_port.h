@@ -4,6 +4,7 @@
  * that work on them share:
  *
  *	port       the port: nodes, who has which direction, settings
+ *	loan       a direction in the hands of a mapped queue
  *	stream     the operations of an open file
  *	read       what was received, to the reader
  *	receive    RECV: blocks to the device and filled ones back
@@ -357,6 +358,17 @@ static inline u32 ferry_rx_limit(const struct ferry_rx *rx)
 	return 2 * ferry_rx_size(rx);
 }
 
+/**
+ * ferry_rx_is_live() - is the ring of the channel this direction's?
+ * @rx: direction; &ferry_chan.lock is held
+ *
+ * Return: false if it is not started, or a mapped queue has it.
+ */
+static inline bool ferry_rx_is_live(const struct ferry_rx *rx)
+{
+	return rx->chan->live && rx->chan->cfg.owner == rx;
+}
+
 /* ferry_port.c */
 struct ferry_port *to_ferry_port(struct device *dev);
 bool ferry_port_config_valid(const struct ferry_caps *caps,
@@ -367,6 +379,10 @@ void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs);
 int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs);
 u32 ferry_port_status(struct ferry_port *port);
 void ferry_port_set_idle(struct ferry_port *port, bool packets);
+void ferry_port_forget_hangup(struct ferry_port *port);
+
+/* ferry_loan.c */
+bool ferry_port_is_lent(const struct ferry_chan *chan, const struct ferry_pool *pool);
 
 /* ferry_stream.c */
 extern const struct file_operations ferry_stream_fops;

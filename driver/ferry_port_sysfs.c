@@ -46,9 +46,11 @@ static ssize_t opened_show(struct device *dev, struct device_attribute *attr, ch
 {
 	struct ferry_port *port = to_ferry_port(dev);
 
-	return sysfs_emit(buf, "%s%s%s\n", READ_ONCE(port->reader) ? "r" : "",
+	return sysfs_emit(buf, "%s%s%s%s%s\n", READ_ONCE(port->reader) ? "r" : "",
 			  READ_ONCE(port->writer) ? "w" : "",
-			  READ_ONCE(port->tx.lingering) ? "l" : "");
+			  READ_ONCE(port->tx.lingering) ? "l" : "",
+			  ferry_port_is_lent(port->rx.chan, READ_ONCE(port->rx.pool)) ? "R" : "",
+			  ferry_port_is_lent(port->tx.chan, READ_ONCE(port->tx.pool)) ? "W" : "");
 }
 static DEVICE_ATTR_RO(opened);
 

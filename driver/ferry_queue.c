@@ -58,6 +58,64 @@ static void ferry_queue_notify(void *owner)
 	wake_up_all(&queue->file->wait);
 }
 
+/*
+ * Likewise, when the channel of a port was stopped. An entry that waited was cut, and
+ * its completion says how far it came; those behind it go on.
+ */
+static void ferry_queue_stopped(void *owner)
+{
+	struct ferry_queue *queue = owner;
+
+	ferry_chan_adopt(queue->chan);
+}
+
+/* Likewise, when one that receives was started. The device may have been without power. */
+static void ferry_queue_restarted(void *owner)
+{
+	struct ferry_queue *queue = owner;
+
+	ferry_port_set_idle_time(queue->port, queue->idle_usecs);
+	/* Waiters that are content are taken off by an interrupt, which comes at once. */
+	ferry_queue_notify(queue);
+}
+
+/* 0 or the errno of the header. */
+static int ferry_queue_check(const struct ferry_dev *fdev, const struct ferry_queue_create *cmd)
+{
+	u32 dirs = cmd->flags & (FERRY_QUEUE_SEND | FERRY_QUEUE_RECV);
+
+	if (cmd->flags & ~(FERRY_QUEUE_MAPPED | FERRY_QUEUE_SEND | FERRY_QUEUE_RECV) ||
+	    (!dirs && cmd->port_fd) || (!(dirs & FERRY_QUEUE_RECV) && cmd->idle_usecs))
+		return -EOPNOTSUPP;
+	if (cmd->order < fdev->caps.min_order || cmd->order > fdev->caps.max_order ||
+	    cmd->weight > FERRY_CHAN_WEIGHT_QUANTA)
+		return -EINVAL;
+	if (cmd->flags && cmd->size < offsetofend(struct ferry_queue_create, cq_start))
+		return -EINVAL;
+	if (!dirs)
+		return 0;
+	/* A channel has one direction; and what waits for ever can't be waited for. */
+	if (dirs == (FERRY_QUEUE_SEND | FERRY_QUEUE_RECV) || !(cmd->flags & FERRY_QUEUE_MAPPED) ||
+	    cmd->size < offsetofend(struct ferry_queue_create, idle_usecs) ||
+	    (cmd->idle_usecs > FERRY_PORT_IDLE_TIME_US &&
+	     cmd->idle_usecs != FERRY_QUEUE_IDLE_NEVER))
+		return -EINVAL;
+	return 0;
+}
+
+static struct ferry_chan *ferry_queue_claim(struct ferry_queue *queue,
+					    const struct ferry_queue_create *cmd)
+{
+	struct ferry_dev *fdev = queue->file->fdev;
+
+	queue->idle_usecs = cmd->idle_usecs;
+	if (cmd->flags & FERRY_QUEUE_RECV)
+		return ferry_port_lend(fdev, cmd->port_fd, FMODE_READ, &queue->port);
+	if (cmd->flags & FERRY_QUEUE_SEND)
+		return ferry_port_lend(fdev, cmd->port_fd, FMODE_WRITE, &queue->port);
+	return ferry_chan_claim(fdev, current_uid());
+}
+
 /**
  * ferry_queue_create() - FERRY_IOC_QUEUE_CREATE
  * @file: open file
@@ -69,7 +127,6 @@ static void ferry_queue_notify(void *owner)
 long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 			void __user *arg)
 {
-	struct ferry_dev *fdev = file->fdev;
 	struct ferry_chan_config cfg = {
 		.tab = file->tab,
 		.order = cmd->order,
@@ -79,14 +136,9 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	struct ferry_queue *queue;
 	int err;
 
-	if (cmd->flags & ~FERRY_QUEUE_MAPPED)
-		return -EOPNOTSUPP;
-	if (cmd->order < fdev->caps.min_order || cmd->order > fdev->caps.max_order ||
-	    cfg.weight > FERRY_CHAN_WEIGHT_QUANTA)
-		return -EINVAL;
-	if (cmd->flags && cmd->size < offsetofend(struct ferry_queue_create, cq_start))
-		return -EINVAL;
-
+	err = ferry_queue_check(file->fdev, cmd);
+	if (err)
+		return err;
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return -ENOMEM;
@@ -103,11 +155,15 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 			goto err_put;
 	}
 
-	queue->chan = ferry_chan_claim(fdev, current_uid());
+	queue->chan = ferry_queue_claim(queue, cmd);
 	if (IS_ERR(queue->chan)) {
 		err = PTR_ERR(queue->chan);
 		goto err_put;
 	}
+	if (queue->port)
+		cfg.stopped = ferry_queue_stopped;
+	if (cmd->flags & FERRY_QUEUE_RECV)
+		cfg.restarted = ferry_queue_restarted;
 	/* The channel has a reference until it is out of the rings. */
 	if (queue->mapped)
 		refcount_inc(&queue->refs);
@@ -158,6 +214,9 @@ static bool ferry_queue_close(struct ferry_queue *queue)
 	mutex_lock(&queue->lock);
 	WRITE_ONCE(queue->closed, true);
 	queue->refused = -ENOENT;
+	/* An entry that waits for a port has moved some bytes: it says how many. */
+	if (queue->port)
+		ferry_chan_park(queue->chan);
 	ferry_mapped_end(queue, READ_ONCE(queue->file->fdev->unplugged) ? FERRY_QUEUE_GONE :
 								       FERRY_QUEUE_DESTROYED);
 	ferry_chan_release(queue->chan);

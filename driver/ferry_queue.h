@@ -42,6 +42,8 @@ struct eventfd_ctx;
  * @seq: what it waits for
  * @event: what it signals, or NULL
  * @event_due: it has not been signalled
+ * @port: port whose channel it has, or NULL
+ * @idle_usecs: if it receives from @port: when a RECV that has some bytes completes
  */
 struct ferry_queue {
 	refcount_t refs;
@@ -64,6 +66,8 @@ struct ferry_queue {
 	u32 seq;
 	struct eventfd_ctx *event;
 	bool event_due;
+	struct ferry_port *port;
+	u32 idle_usecs;
 };
 
 /**

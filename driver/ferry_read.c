@@ -47,7 +47,7 @@ static bool ferry_rx_collect(struct ferry_rx *rx)
 {
 	u32 reaped;
 
-	while (rx->chan->live) {
+	while (ferry_rx_is_live(rx)) {
 		reaped = ferry_rx_reap(rx);
 		if (reaped && unlikely(rx->wanted || rx->fasync))
 			ferry_rx_wake(rx);

@@ -343,7 +343,7 @@ static void ferry_rx_work(struct work_struct *work)
 	unsigned long flags;
 
 	spin_lock_irqsave(&rx->chan->lock, flags);
-	if (rx->chan->live) {
+	if (ferry_rx_is_live(rx)) {
 		rx->stats.retries += rx->hungry;
 		ferry_rx_service(rx);
 	}

@@ -329,7 +329,7 @@ TEST_F(limit, what_comes_back_does_not_depend_on_what_was_there)
 
 	memset(&create, 0xaa, sizeof(create));
 	create.size = sizeof(create);
-	create.flags = create.weight = 0;
+	create.flags = create.weight = create.port_fd = create.idle_usecs = 0;
 	create.order = e->order;
 	ASSERT_EQ(0, ferry_ioctl(e->fd, FERRY_IOC_QUEUE_CREATE, &create));
 	EXPECT_LT(create.channel, e->info.channels);

@@ -328,7 +328,7 @@ TEST_F(call, unknown_flag_is_EOPNOTSUPP)
 		switch (takers[i]->cmd) {
 		case FERRY_IOC_QUEUE_CREATE:
 			flags = &args.queue_create.flags;
-			known = FERRY_QUEUE_MAPPED;
+			known = FERRY_QUEUE_MAPPED | FERRY_QUEUE_SEND | FERRY_QUEUE_RECV;
 			break;
 		case FERRY_IOC_QUEUE_WAIT:
 			flags = &args.queue_wait.flags;
@@ -382,6 +382,8 @@ TEST_F(call, field_that_must_be_zero_and_is_not_is_EOPNOTSUPP)
 		const char *name;
 		size_t offset, size;
 	} fields[] = {
+		FIELD(QUEUE_CREATE, ferry_queue_create, port_fd),
+		FIELD(QUEUE_CREATE, ferry_queue_create, idle_usecs),
 		FIELD(QUEUE_DESTROY, ferry_queue_handle, timeout_ns),
 		FIELD(QUEUE_CANCEL, ferry_queue_handle, timeout_ns),
 		FIELD(BUF_ALLOC, ferry_buf_alloc, reserved),

@@ -98,7 +98,7 @@ TEST_F(mapped, refuses_what_it_should)
 	args.size = offsetof(struct ferry_queue_create, sq_offset);
 	EXPECT_EQ(-EINVAL, ferry_ioctl(self->fd, FERRY_IOC_QUEUE_CREATE, &args));
 	args.size = sizeof(args);
-	args.flags = 2;
+	args.flags = 8;
 	EXPECT_EQ(-EOPNOTSUPP, ferry_ioctl(self->fd, FERRY_IOC_QUEUE_CREATE, &args));
 	args.flags = FERRY_QUEUE_MAPPED;
 	args.order = self->info.max_order + 1;
@@ -144,7 +144,7 @@ TEST_F(mapped, refuses_what_it_should)
 	/* A queue of the kernel's has nothing to map. */
 	memset(&args, 0xff, sizeof(args));
 	args.size = sizeof(args);
-	args.flags = args.weight = 0;
+	args.flags = args.weight = args.port_fd = args.idle_usecs = 0;
 	args.order = ORDER;
 	ASSERT_EQ(0, ferry_ioctl(self->fd, FERRY_IOC_QUEUE_CREATE, &args));
 	kernel = args.queue;

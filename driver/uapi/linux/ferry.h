@@ -45,7 +45,7 @@
 /**
  * struct ferry_sqe - submission entry, as the device reads it
  * @op: FERRY_OP_*
- * @flags: must be zero; only entries of a port's channel have some
+ * @flags: FERRY_SQE_EOP, for SEND; else zero
  * @reserved: must be zero
  * @len: bytes, at most the max_len of FERRY_INFO
  * @src: source, FERRY_ADDR(buffer, offset)
@@ -107,7 +107,7 @@ struct ferry_event {
  * @max_buffers: buffers that one open file can hold at once
  * @max_queues: queues that one user (uid) can hold at once
  * @queues: queues that this user holds now
- * @user_mask: channels that QUEUE_CREATE may claim
+ * @user_mask: channels that QUEUE_CREATE may claim, but for those of ports
  * @port_mask: channels that belong to ports
  * @kernel_mask: channels kept for the kernel
  * @busy_mask: channels that are claimed now
@@ -139,6 +139,11 @@ struct ferry_info {
 
 /* Flags of QUEUE_CREATE */
 #define FERRY_QUEUE_MAPPED	0x0001	/* rings and doorbell are the caller's, by mmap(2) */
+#define FERRY_QUEUE_SEND	0x0002	/* the channel that feeds a port */
+#define FERRY_QUEUE_RECV	0x0004	/* the channel that drains one */
+
+/* idle_usecs of QUEUE_CREATE: a RECV completes when it is full, or at an end */
+#define FERRY_QUEUE_IDLE_NEVER	0xffffffff
 
 /**
  * struct ferry_queue_create - FERRY_IOC_QUEUE_CREATE: claim a channel
@@ -154,6 +159,9 @@ struct ferry_info {
  * @doorbell_offset: out: offset for mmap(2) of the doorbell
  * @cq_start: out: bytes from the beginning of the mapping at @cq_offset to
  *	struct ferry_cqe[1 << @order]
+ * @port_fd: FERRY_QUEUE_SEND or _RECV: descriptor of a file of the port; else 0
+ * @idle_usecs: FERRY_QUEUE_RECV: a RECV that has some bytes completes when no more
+ *	have come for so long; 0: at once; FERRY_QUEUE_IDLE_NEVER. Else 0
  *
  * The first submission of a queue has the index 0, its completion @seq 1.
  *
@@ -163,12 +171,26 @@ struct ferry_info {
  * are EOPNOTSUPP, and read(2) passes the queue by; QUEUE_WAIT and QUEUE_ARM wait.
  * Entries are owed from the doorbell on: one that is rung while the queue is being
  * cancelled or the system falls asleep is not lost. A doorbell out of range kills
- * the queue, and nothing else. Without the flag the members from @sq_offset on are 0.
+ * the queue, and nothing else. Without the flag the offsets and @cq_start are 0.
+ *
+ * FERRY_QUEUE_SEND or FERRY_QUEUE_RECV, with FERRY_QUEUE_MAPPED: not any channel,
+ * but the one that sends to, or receives from, the port of which @port_fd is an open
+ * file: SEND or RECV from and to buffers of this file, without a copy. The port's
+ * file has to be opened for reading to receive, for writing to send, or with
+ * the mode 3 for either, which takes no direction; it is not used any more, and can
+ * be closed. Until the queue is destroyed the direction is its own: who opens the
+ * port for it gets EBUSY. An entry that waits for the port when the system is
+ * suspended or the queue destroyed completes with FERRY_ERR_CANCELLED and its true
+ * count. Such a queue counts for nobody's share.
  *
  * ENOSPC: every user channel is claimed, or this user's share is used up
  * (max_queues of FERRY_INFO; CAP_SYS_RESOURCE lifts it). EINVAL: order or
- * weight; FERRY_QUEUE_MAPPED and a @size without the offsets. EIO: the device
- * could not be powered, or does not start.
+ * weight; FERRY_QUEUE_MAPPED and a @size without the offsets; @idle_usecs is
+ * more than 1048575; FERRY_QUEUE_SEND and _RECV at once, or without FERRY_QUEUE_MAPPED;
+ * @port_fd is no file of a port of this device. EBADF: it is none at all. EACCES: it
+ * was not opened for that. EBUSY: somebody has the direction, or the driver has
+ * something that was received and not read, or written and not sent. EIO: the device
+ * could not be powered, or does not start; the port's channel does not answer.
  */
 struct ferry_queue_create {
 	__u32	size;
@@ -181,6 +203,8 @@ struct ferry_queue_create {
 	__aligned_u64 cq_offset;
 	__aligned_u64 doorbell_offset;
 	__aligned_u64 cq_start;
+	__s32	port_fd;
+	__u32	idle_usecs;
 };
 
 /* dead of struct ferry_queue_state */
@@ -496,7 +520,8 @@ struct ferry_submit {
  * /dev/ferryNpK is port K of the device: a stream of bytes in each direction, to
  * and from what is outside. Each direction is one open file's at a time: open(2)
  * for reading takes the one, for writing the other, O_RDWR both; EBUSY: somebody
- * has it. Mode 3 takes none, for FERRY_PORT_IOC_INFO. ENODEV, ENOMEM, EIO.
+ * has it, or a queue with FERRY_QUEUE_SEND or _RECV. Mode 3 takes none, for
+ * FERRY_PORT_IOC_INFO and QUEUE_CREATE. ENODEV, ENOMEM, EIO.
  *
  * read(2)    waits for the first byte, and returns what is there. 0: the peer has
  *	      closed. It stays so, as with a FIFO, until another peer comes, or
