@@ -137,7 +137,9 @@ static void test_names(void)
 static void test_prep(void)
 {
 	struct ferry_sqe sqe;
+	struct ferry_cqe cqe;
 	uint8_t bytes[32];
+	int ok;
 	static const uint8_t expected[32] = {
 		4, 0, 0, 0, 0x04, 0x03, 0x02, 0x01,
 		0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x02, 0x00,
@@ -152,6 +154,22 @@ static void test_prep(void)
 	memcpy(bytes, &sqe, sizeof(bytes));
 	result(sizeof(sqe) == 32 && !memcmp(bytes, expected, 32),
 	       "entry: every byte is where the datasheet has it, stale ones are cleared");
+
+	memset(&sqe, 0xff, sizeof(sqe));
+	ferry_prep_send(&sqe, FERRY_ADDR(1, 2), 3, 1);
+	ok = sqe.op == FERRY_OP_SEND && sqe.flags == FERRY_SQE_EOP &&
+	     !sqe.reserved && le32toh(sqe.len) == 3 &&
+	     le64toh(sqe.src) == FERRY_ADDR(1, 2) && !sqe.dst && !sqe.arg;
+	ferry_prep_send(&sqe, 0, 3, 0);
+	ok &= !sqe.flags;
+	memset(&sqe, 0xff, sizeof(sqe));
+	ferry_prep_recv(&sqe, FERRY_ADDR(1, 2), 3);
+	ok &= sqe.op == FERRY_OP_RECV && !sqe.flags && !sqe.reserved &&
+	      le32toh(sqe.len) == 3 && !sqe.src &&
+	      le64toh(sqe.dst) == FERRY_ADDR(1, 2) && !sqe.arg;
+	cqe.flags = htole16(FERRY_CQE_EOP);
+	ok &= ferry_cqe_flags(&cqe) == FERRY_CQE_EOP;
+	result(ok, "entry: SEND has its end of packet, RECV has no flags");
 }
 
 static void test_queue(void)

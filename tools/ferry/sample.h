@@ -29,7 +29,7 @@ struct flow {
 /**
  * struct port_sample - a port
  * @name: ferryNpK
- * @opened: who has it: r, w, l (sends on after close)
+ * @opened: who has it: r, w, l (sends on after close), R and W (a mapped queue)
  * @connected: there is a peer
  * @loopback: what is written is read
  * @rx: receiving direction

@@ -144,12 +144,13 @@ static void print_flow(const struct port_sample *port, bool rx,
 		       const struct flow *flow, const struct rates *rates)
 {
 	char waiting[8], total[8];
-	bool opened = strchr(port->opened, rx ? 'r' : 'w');
+	const char *user = strchr(port->opened, rx ? 'r' : 'w') ? "open" :
+			   strchr(port->opened, rx ? 'R' : 'W') ? "queue" :
+			   !rx && strchr(port->opened, 'l') ? "sends" : "-";
 
 	printf("%-10s %-3s %-5s %-5s %9.2f %8.0f %8.0f %8s %8.0f %6s",
 	       port->name, rx ? "rx" : "tx", peer(port),
-	       opened ? "open" : !rx && strchr(port->opened, 'l') ? "sends" : "-",
-	       rates->bytes / 1e6, rates->packets, rates->interrupts,
+	       user, rates->bytes / 1e6, rates->packets, rates->interrupts,
 	       short_number(flow->waiting, waiting), rates->stalls,
 	       short_number(flow->bytes, total));
 }

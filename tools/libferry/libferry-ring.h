@@ -68,6 +68,31 @@ int ferry_ring_open(struct ferry *dev, unsigned int entries,
 		    unsigned int weight, struct ferry_ring **ring);
 
 /**
+ * ferry_ring_open_port() - claim a direction of a port, and map what its channel has
+ * @dev: device
+ * @port: descriptor of a file of the port, opened for that direction or with the
+ *	mode 3; can be closed afterwards
+ * @direction: FERRY_QUEUE_SEND or FERRY_QUEUE_RECV
+ * @entries: as for ferry_ring_open()
+ * @weight: likewise
+ * @idle_usecs: to receive: how long without more until a RECV that has some bytes
+ *	completes; 0: at once; FERRY_QUEUE_IDLE_NEVER; else 0
+ * @ring: out: the ring
+ *
+ * For ferry_prep_send() or ferry_prep_recv(). Nobody else has the direction until it
+ * is closed. The entry that waits for the port when the system is suspended completes
+ * with FERRY_ERR_CANCELLED and its true count. Use ferry_ring_cancel() to know
+ * that before ferry_ring_close().
+ *
+ * Return: as ferry_ring_open(); -EBADF or -EINVAL for @port; -EACCES if it was not
+ * opened for that; -EBUSY if somebody has the direction; -EIO if the port does
+ * not answer.
+ */
+int ferry_ring_open_port(struct ferry *dev, int port, unsigned int direction,
+			 unsigned int entries, unsigned int weight,
+			 uint32_t idle_usecs, struct ferry_ring **ring);
+
+/**
  * ferry_ring_close() - cancel what runs, and give the channel back
  * @ring: ring; or NULL
  */

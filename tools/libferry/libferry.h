@@ -412,6 +412,38 @@ static inline void ferry_prep_compare(struct ferry_sqe *sqe, uint64_t dst,
 }
 
 /**
+ * ferry_prep_send() - prepare sending to a port
+ * @sqe: entry of a ring that ferry_ring_open_port() has opened to send
+ * @src: address of the data
+ * @len: bytes
+ * @eop: not 0: a packet ends behind them
+ *
+ * It completes when the port has taken all, and the memory can be used again.
+ */
+static inline void ferry_prep_send(struct ferry_sqe *sqe, uint64_t src,
+				   uint32_t len, int eop)
+{
+	ferry_prep(sqe, FERRY_OP_SEND, 0, src, len, 0);
+	if (eop)
+		sqe->flags = FERRY_SQE_EOP;
+}
+
+/**
+ * ferry_prep_recv() - prepare receiving from a port
+ * @sqe: entry of a ring that ferry_ring_open_port() has opened to receive
+ * @dst: address for the data
+ * @len: bytes, at most
+ *
+ * It completes when it is full, a packet ends, the peer has closed, or, with
+ * some bytes, nothing more came for the ring's idle time. See ferry_cqe_flags().
+ */
+static inline void ferry_prep_recv(struct ferry_sqe *sqe, uint64_t dst,
+				   uint32_t len)
+{
+	ferry_prep(sqe, FERRY_OP_RECV, dst, 0, len, 0);
+}
+
+/**
  * ferry_cqe_index() - which entry has completed
  * @cqe: completion
  *
@@ -465,6 +497,18 @@ static inline uint32_t ferry_cqe_result(const struct ferry_cqe *cqe)
 static inline int ferry_cqe_mismatch(const struct ferry_cqe *cqe)
 {
 	return !!(le16toh(cqe->flags) & FERRY_CQE_MISMATCH);
+}
+
+/**
+ * ferry_cqe_flags() - why a RECV is over
+ * @cqe: completion
+ *
+ * Return: FERRY_CQE_EOP: a packet ends behind its bytes; FERRY_CQE_HUP: the peer
+ * has closed behind them; FERRY_CQE_IDLE: no more came for a while; 0: it is full.
+ */
+static inline unsigned int ferry_cqe_flags(const struct ferry_cqe *cqe)
+{
+	return le16toh(cqe->flags);
 }
 
 /**

@@ -34,15 +34,9 @@ static int ring_call(struct ferry_ring *ring, unsigned long request)
 	return ferry_ioctl(ring->dev, request, &arg);
 }
 
-int ferry_ring_open(struct ferry *dev, unsigned int entries,
-		    unsigned int weight, struct ferry_ring **ring)
+static int ring_open(struct ferry *dev, unsigned int entries,
+		     struct ferry_queue_create *arg, struct ferry_ring **ring)
 {
-	struct ferry_queue_create arg = {
-		.size = sizeof(arg),
-		.flags = FERRY_QUEUE_MAPPED,
-		.order = dev->info.min_order,
-		.weight = weight,
-	};
 	struct ferry_ring *new;
 	void *sq, *cq, *doorbell;
 	size_t cq_length;
@@ -50,34 +44,36 @@ int ferry_ring_open(struct ferry *dev, unsigned int entries,
 
 	if (!entries)
 		return -EINVAL;
-	while (arg.order < 31 && 1U << arg.order < entries)
-		arg.order++;
-	if (arg.order > dev->info.max_order)
+	arg->size = sizeof(*arg);
+	arg->order = dev->info.min_order;
+	while (arg->order < 31 && 1U << arg->order < entries)
+		arg->order++;
+	if (arg->order > dev->info.max_order)
 		return -EINVAL;
 
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	err = ferry_ioctl(dev, FERRY_IOC_QUEUE_CREATE, &arg);
+	err = ferry_ioctl(dev, FERRY_IOC_QUEUE_CREATE, arg);
 	if (err)
 		goto err_free;
 	new->dev = dev;
-	new->mask = (1U << arg.order) - 1;
-	new->handle = arg.queue;
-	new->channel = arg.channel;
+	new->mask = (1U << arg->order) - 1;
+	new->handle = arg->queue;
+	new->channel = arg->channel;
 
-	cq_length = arg.cq_start + (new->mask + 1UL) * sizeof(struct ferry_cqe);
-	sq = ring_map(dev, arg.sq_offset, sq_bytes(new), PROT_READ | PROT_WRITE);
+	cq_length = arg->cq_start + (new->mask + 1UL) * sizeof(struct ferry_cqe);
+	sq = ring_map(dev, arg->sq_offset, sq_bytes(new), PROT_READ | PROT_WRITE);
 	if (sq == MAP_FAILED) {
 		err = -errno;
 		goto err_destroy;
 	}
-	cq = ring_map(dev, arg.cq_offset, cq_length, PROT_READ);
+	cq = ring_map(dev, arg->cq_offset, cq_length, PROT_READ);
 	if (cq == MAP_FAILED) {
 		err = -errno;
 		goto err_unmap_sq;
 	}
-	doorbell = ring_map(dev, arg.doorbell_offset, sizeof(uint32_t),
+	doorbell = ring_map(dev, arg->doorbell_offset, sizeof(uint32_t),
 			    PROT_READ | PROT_WRITE);
 	if (doorbell == MAP_FAILED) {
 		err = -errno;
@@ -85,7 +81,7 @@ int ferry_ring_open(struct ferry *dev, unsigned int entries,
 	}
 	new->sqes = sq;
 	new->state = cq;
-	new->cqes = (const struct ferry_cqe *)((const char *)cq + arg.cq_start);
+	new->cqes = (const struct ferry_cqe *)((const char *)cq + arg->cq_start);
 	new->doorbell = doorbell;
 	*ring = new;
 	return 0;
@@ -99,6 +95,34 @@ err_destroy:
 err_free:
 	free(new);
 	return err;
+}
+
+int ferry_ring_open(struct ferry *dev, unsigned int entries,
+		    unsigned int weight, struct ferry_ring **ring)
+{
+	struct ferry_queue_create arg = {
+		.flags = FERRY_QUEUE_MAPPED,
+		.weight = weight,
+	};
+
+	return ring_open(dev, entries, &arg, ring);
+}
+
+int ferry_ring_open_port(struct ferry *dev, int port, unsigned int direction,
+			 unsigned int entries, unsigned int weight,
+			 uint32_t idle_usecs, struct ferry_ring **ring)
+{
+	struct ferry_queue_create arg = {
+		.flags = FERRY_QUEUE_MAPPED | direction,
+		.weight = weight,
+		.port_fd = port,
+		.idle_usecs = idle_usecs,
+	};
+
+	/* Else it would be any channel. */
+	if (direction != FERRY_QUEUE_SEND && direction != FERRY_QUEUE_RECV)
+		return -EINVAL;
+	return ring_open(dev, entries, &arg, ring);
 }
 
 void ferry_ring_close(struct ferry_ring *ring)
