@@ -90,7 +90,7 @@ tap_end() {
 timing_tests=(/selftests/ferry_{ops,queue,busy,life,pm})
 # The same of ports, for a device with two.
 # shellcheck disable=SC2034
-port_timing_tests=(/selftests/ferry_stream{,_poll,_packet,_wake,_life,_power})
+port_timing_tests=(/selftests/ferry_{stream{,_poll,_packet,_wake,_life,_power},user_port{,_life}})
 
 # prepare_guest fast|debug: all that a boot needs.
 prepare_guest() {

@@ -72,6 +72,23 @@ static inline int mq_open(struct mq *q, int fd, uint32_t order)
 	return ret ? ret : mq_map(q);
 }
 
+/* A direction of a port: FERRY_QUEUE_SEND or _RECV. */
+static inline int mq_open_port(struct mq *q, int fd, uint32_t direction, int port_fd,
+			       uint32_t idle_usecs)
+{
+	int ret;
+
+	*q = (struct mq) {
+		.fd = fd, .size = SIZE,
+		.args = {
+			.size = sizeof(q->args), .flags = FERRY_QUEUE_MAPPED | direction,
+			.order = ORDER, .port_fd = port_fd, .idle_usecs = idle_usecs,
+		},
+	};
+	ret = ferry_ioctl(fd, FERRY_IOC_QUEUE_CREATE, &q->args);
+	return ret ? ret : mq_map(q);
+}
+
 static inline void mq_unmap(struct mq *q)
 {
 	munmap(q->sq, q->size * sizeof(*q->sq));
