@@ -156,8 +156,10 @@ static void ferry_port_write_out(FerryPort *p)
             ferry_port_kick(p);
             break;
         }
+        p->writing = true;
         ret = qemu_chr_fe_write(&p->chr, data, len);
         err = errno;
+        p->writing = false;
 
         trace_ferry_port_write_out(p->index, len, ret);
         if (ret > 0) {
@@ -185,12 +187,16 @@ static bool ferry_port_may_read(FerryPort *p)
            ferry_fifo_room(&p->rx) >= FERRY_READ;
 }
 
+/* A socket that can't be written to asks, too: before it closes, or is read. */
 static int ferry_port_can_read(void *opaque)
 {
     FerryPort *p = opaque;
+    bool locked = p->writing;
     int room = 0;
 
-    ferry_port_lock(p);
+    if (!locked) {
+        ferry_port_lock(p);
+    }
     if (!ferry_port_may_read(p)) {
         qatomic_set(&p->rx_blocked, true);
         /* Pairs with ferry_port_settle(): it sees the flag or we the room. */
@@ -199,7 +205,9 @@ static int ferry_port_can_read(void *opaque)
     if (ferry_port_may_read(p)) {
         room = ferry_fifo_room(&p->rx);
     }
-    ferry_port_unlock(p);
+    if (!locked) {
+        ferry_port_unlock(p);
+    }
     return room;
 }
 

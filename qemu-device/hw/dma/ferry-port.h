@@ -86,6 +86,7 @@ typedef struct FerryPort {
     bool connected;             /* as the guest was told; read by all */
     bool closed;                /* and the guest was not told yet; likewise */
     bool tx_failed;             /* for good: until it opens again */
+    bool writing;               /* the backend is being called, locked */
     guint watch;
     QEMUTimer *retry_timer;     /* where there is nothing to watch */
     QEMUBH *bh;                 /* const */

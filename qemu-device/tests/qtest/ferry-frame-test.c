@@ -201,6 +201,23 @@ static void test_cut_to_host(Fixture *f)
                      dropped);
 }
 
+/*
+ * One goes away while the backend is being written to: as it reads, there is
+ * room, and what uses that finds the other end closed. One round in ten does.
+ */
+static void test_leave_amid_writes(Fixture *f)
+{
+    for (int round = 0; round < 32; round++) {
+        ferry_stream_send(&f->st, SRC, BIG / 2, EOP);
+        ferry_host_get(f->dev, f->fd, f->found, 200000);
+        leave(f);
+        ferry_assert_cqe(ferry_queue_reap(&f->st.tx), FERRY_OK, BIG / 2, 0, 0);
+        visit(f);
+    }
+    ferry_stream_send(&f->st, SRC + 5, 500, EOP);
+    assert_packet(f, 5, 500);
+}
+
 /* Nobody is flooded with frames that mean nothing. */
 static void test_empty_frames(Fixture *f)
 {
@@ -374,6 +391,7 @@ int main(int argc, char **argv)
         { "packets-come-from-the-host", test_from_host },
         { "packets-cut-by-the-host-end-with-hup", test_cut_from_host },
         { "packets-cut-to-the-host-are-dropped", test_cut_to_host },
+        { "peers-leave-amid-writes", test_leave_amid_writes },
         { "empty-frames-mean-nothing", test_empty_frames },
         { "garbage-ends-with-its-peer", test_garbage },
         { "flush-to-the-host-keeps-packets-whole", test_flush_to_host },
