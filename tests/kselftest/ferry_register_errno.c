@@ -17,6 +17,7 @@
 	EXPECT_EQ(-(error), buf_register(self->fd, addr, length, flags, &_buffer)); \
 	EXPECT_EQ(0, pinned_bytes()); \
 	EXPECT_EQ(0, vm_pin()); \
+	EXPECT_EQ(self->pins, pinned_pages()); \
 } while (0)
 
 TEST_F(reg, length_that_can_not_be_is_EINVAL)

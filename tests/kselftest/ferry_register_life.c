@@ -3,13 +3,15 @@
 #include "ferry_register.h"
 
 /* What is given back when a task ends may be so a little after it was seen to. */
-static bool nothing_is_pinned(void)
+static bool nothing_is_pinned(FIXTURE_DATA(reg) *self)
 {
 	int64_t end = now_ns() + 60 * NSEC_PER_SEC;
+	struct ferry_info info;
 
 	while (pinned_bytes() && now_ns() < end)
 		sched_yield();
-	return !pinned_bytes();
+	return !pinned_bytes() && pinned_pages() == self->pins && !vm_pin() &&
+	       !ferry_info(self->fd, &info) && !info.pinned && !info.buffers;
 }
 
 /* Registered, in use, and nobody will ever free it. */
@@ -68,7 +70,7 @@ TEST_F(reg, last_close_unpins_not_the_first)
 	ASSERT_EQ(1, write(go[1], "x", 1));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_TRUE(nothing_is_pinned());
+	EXPECT_TRUE(nothing_is_pinned(self));
 	EXPECT_EQ(0, vm_pin());
 }
 
@@ -89,7 +91,7 @@ TEST_F(reg, exit_unpins)
 		}
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_EQ(0, status);
-		EXPECT_TRUE(nothing_is_pinned());
+		EXPECT_TRUE(nothing_is_pinned(self));
 	}
 }
 
@@ -119,19 +121,142 @@ TEST_F(reg, exec_unpins)
 	}
 	close(go[0]);
 	ASSERT_EQ(1, read(begun[0], &c, 1));
-	EXPECT_TRUE(nothing_is_pinned());
+	EXPECT_TRUE(nothing_is_pinned(self));
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	close(go[1]);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 }
 
+enum end { EXITS, IS_KILLED, EXECS };
+
+/* A program that stays until there is nothing more to read. */
+static void exec_cat(int from)
+{
+	dup2(from, 0);
+	execl("/bin/busybox", "cat", NULL);
+	_exit(99);
+}
+
+static void end_as(enum end how)
+{
+	if (how == IS_KILLED)
+		kill(getpid(), SIGKILL);
+	if (how == EXECS)
+		execl("/bin/busybox", "true", NULL);
+	_exit(how == EXITS ? 0 : 99);
+}
+
+/* As for any file: what is open in the new program keeps what it has. */
+TEST_F(reg, exec_with_the_file_open_keeps_it_pinned_until_that_ends)
+{
+	int go[2], done[2], status;
+	uint8_t *map;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe2(go, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(done, O_CLOEXEC));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int fd = open(ferry_path(), O_RDWR);
+
+		if (start_registered(fd, &self->info, SCATTERED, &map))
+			_exit(1);
+		exec_cat(go[0]);
+	}
+	close(go[0]);
+	close(done[1]);
+	/* The other end closes when the old program has gone, with the memory that was registered. */
+	ASSERT_EQ(0, read(done[0], &c, 1));
+	EXPECT_EQ((long)HUGE, pinned_bytes());
+	EXPECT_EQ(self->pins + (long)HUGE / sysconf(_SC_PAGESIZE), pinned_pages());
+	close(go[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(nothing_is_pinned(self));
+	close(done[0]);
+}
+
+/* It has the file, and a copy of the memory; neither is worth anything to it. */
+TEST_F(reg, child_that_ends_first_takes_nothing_along)
+{
+	uint8_t *map = memory(ANONYMOUS, HUGE);
+	struct ferry_cqe cqe;
+	uint32_t buffer;
+	int status;
+
+	memset(map, 1, HUGE);
+	ASSERT_EQ(0, buf_register(self->fd, map, HUGE, 0, &buffer));
+	for (int how = EXITS; how <= EXECS; how++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			/* A page that was pinned is the parent's; the child has had its copy. */
+			memset(map, 2, HUGE / 2);
+			end_as(how);
+		}
+		ASSERT_EQ(0, run(self->fd, self->queue,
+				 sqe(FERRY_OP_FILL, HUGE, 0, FERRY_ADDR(buffer, 0),
+				     0x0303030303030303ULL + how), &cqe));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(how == IS_KILLED ? SIGKILL : 0, status);
+		EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+		EXPECT_EQ(3 + how, map[0]);
+		EXPECT_EQ(3, map[HUGE - 1]);
+		EXPECT_EQ((long)HUGE, pinned_bytes());
+		EXPECT_EQ((long)HUGE, vm_pin());
+	}
+	ASSERT_EQ(0, buf_free(self->fd, buffer));
+	EXPECT_TRUE(nothing_is_pinned(self));
+}
+
+/* Its memory stays with the parent's file, which is where it is freed. */
+TEST_F(reg, memory_of_a_child_that_has_ended_can_be_used_and_freed)
+{
+	struct ferry_cqe cqe;
+	int status, tell[2];
+	uint32_t buffer;
+	uint8_t *map;
+
+	ASSERT_EQ(0, pipe2(tell, O_CLOEXEC));
+	for (int how = EXITS; how <= EXECS; how++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			map = memory(THP, HUGE);
+			memset(map, 5, HUGE);
+			if (buf_register(self->fd, map, HUGE, 0, &buffer) ||
+			    write(tell[1], &buffer, sizeof(buffer)) != sizeof(buffer))
+				_exit(1);
+			end_as(how);
+		}
+		ASSERT_EQ(sizeof(buffer), read(tell[0], &buffer, sizeof(buffer)));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(how == IS_KILLED ? SIGKILL : 0, status);
+		EXPECT_EQ((long)HUGE, pinned_bytes());
+		/* It is counted where it was registered. */
+		EXPECT_EQ(0, vm_pin());
+		ASSERT_EQ(0, run(self->fd, self->queue, sqe(FERRY_OP_COMPARE, HUGE / 2,
+							     FERRY_ADDR(buffer, 0),
+							     FERRY_ADDR(buffer, HUGE / 2), 0), &cqe));
+		EXPECT_EQ(FERRY_OK, cqe_status(&cqe));
+		EXPECT_EQ(0, cqe_flags(&cqe) & FERRY_CQE_MISMATCH);
+		ASSERT_EQ(0, buf_free(self->fd, buffer));
+		EXPECT_TRUE(nothing_is_pinned(self));
+	}
+	close(tell[0]);
+	close(tell[1]);
+}
+
 /* In each round another kind of memory, until somebody comes with SIGKILL. */
-static void register_forever(const struct ferry_info *info, unsigned int seed)
+static void register_forever(int fd, const struct ferry_info *info, unsigned int seed)
 {
 	struct ferry_cqe cqes[64];
 	uint32_t queue, buffer;
-	int fd = ferry_open();
 	uint8_t *map;
 
 	if (queue_create(fd, info->min_order, &queue))
@@ -167,16 +292,22 @@ TEST_F(reg, killed_at_any_point_unpins)
 		int status;
 
 		ASSERT_LE(0, pid);
-		if (!pid)
-			register_forever(&self->info, i);
+		if (!pid) {
+			int fd = ferry_open();
+
+			setpgid(0, 0);
+			/* Now and then two of them share a file. */
+			register_forever(fd, &self->info, i % 3 || fork() ? i : i + 5);
+		}
+		setpgid(pid, pid);
 		seed = seed * 1103515245 + 12345;
 		/* Whatever the point is that this hits, all of them must be survived. */
 		random.tv_nsec = (seed >> 8) % (40 * NSEC_PER_MSEC);
 		nanosleep(&random, NULL);
-		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(0, kill(-pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("exit status %d", WEXITSTATUS(status));
-		EXPECT_TRUE(nothing_is_pinned());
+		EXPECT_TRUE(nothing_is_pinned(self));
 	}
 }
 
