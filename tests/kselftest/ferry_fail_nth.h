@@ -3,19 +3,9 @@
 #ifndef FERRY_FAIL_NTH_H
 #define FERRY_FAIL_NTH_H
 
-#include "ferry_utils.h"
+#include "ferry_fail.h"
 
 #define MAX_NTH	3000
-
-static const char *const knobs[][2] = {
-	{ "failslab/ignore-gfp-wait", "N" },
-	{ "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ "fail_page_alloc/min-order", "0" },
-	{ "failslab/verbose", "0" },
-	{ "fail_page_alloc/verbose", "0" },
-	{ "fail_usercopy/verbose", "0" },
-};
 
 struct state {
 	int witness;			/* another open file, to look with */
@@ -57,10 +47,7 @@ FIXTURE_SETUP(fail_nth)
 	if (self->s.nth_fd < 0 || access("/sys/kernel/debug/failslab", F_OK))
 		SKIP(return, "no fault injection: not the debug guest, or not root");
 	self->available = true;
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i][0]);
-		write_file(path, knobs[i][1]);
-	}
+	fail_any();
 	self->s.witness = ferry_open();
 	ASSERT_LE(0, self->s.witness);
 	ASSERT_EQ(0, ferry_info(self->s.witness, &self->s.info));
