@@ -25,6 +25,7 @@ struct hostile {
 	int fd;
 	struct mq q[QUEUES];
 	bool has[QUEUES];
+	bool inherited[QUEUES];	/* or bequeathed: a relative rings it, too */
 	struct region region[REGIONS];
 	uint32_t allocated[2];
 	bool shared;		/* somebody else has the file, too */
@@ -96,6 +97,7 @@ static bool queue_open(struct hostile *h, int i)
 	if (order > h->max_order)
 		order = h->max_order;
 	h->has[i] = !mq_create(&h->q[i], h->fd, order, weights[x >> 32 & 7]);
+	h->inherited[i] = false;
 	/* A relative may have destroyed it already. */
 	if (h->has[i] && mq_map(&h->q[i])) {
 		must(h->shared);
@@ -217,16 +219,16 @@ static void wait_somehow(struct hostile *h, struct mq *q, uint32_t seq)
 		mq_arm(q, x >> 32, -1);
 		break;
 	case 2:
-	case 3:
-		mq_wait(q, seq, LONG);
-		break;
-	case 4:
 		mq_arm(q, seq, -1);
 		poll_events(h->fd, POLLIN, (x >> 8) & 1);
 		break;
-	case 5:
+	case 3:
 		queue_cancel(h->fd, q->args.queue);
 		break;
+	case 4:
+		break;
+	default:
+		mq_wait(q, seq, LONG);
 	}
 	while (!reached(q, seq) && !load(&q->state->dead)) {
 		if (now_ns() > end)
@@ -236,7 +238,7 @@ static void wait_somehow(struct hostile *h, struct mq *q, uint32_t seq)
 }
 
 /* A batch: the whole SQ anew, then a part of it or all is rung. */
-static void queue_round(struct hostile *h, struct mq *q)
+static void batch_begin(struct hostile *h, struct mq *q)
 {
 	uint64_t x = rnd(&h->x), *words = (uint64_t *)q->sq;
 	uint32_t n = 1 + (x & 3 ? q->size - 1 : (x >> 8) % q->size);
@@ -249,12 +251,23 @@ static void queue_round(struct hostile *h, struct mq *q)
 	if (!(x >> 40 & 15))
 		for (uint32_t i = 0; i < q->size; i += 1 + (x >> 44 & 7))
 			store(words + 4 * i + 1, rnd(&h->x));
+}
+
+/* The other queues go on meanwhile, and what is done to memory is done to running entries. */
+static void batch_end(struct hostile *h, int i)
+{
+	struct mq *q = &h->q[i];
+
+	if (q->head == q->tail)
+		return;
 	wait_somehow(h, q, q->tail);
 	if (load(&q->state->dead))
 		return;
-	for (uint32_t i = 0; i < q->size; i += 8)
-		h->ok += !load(&q->cq[i].status) && load(&q->cq[i].len);
-	add(&world->done, n);
+	for (uint32_t n = 0; n < q->size; n += 8)
+		h->ok += !load(&q->cq[n].status) && load(&q->cq[n].len);
+	if (!h->inherited[i])
+		add(&world->done, q->tail - q->head);
+	q->head = q->tail;
 }
 
 /* A tail that can't be. The queue is dead then; what a relative has rung is not known. */
@@ -302,6 +315,7 @@ static void fork_somehow(struct hostile *h)
 	if (pid < 0)
 		return;
 	h->shared = true;
+	memcpy(h->inherited, h->has, sizeof(h->has));
 	if (pid) {
 		if (x & 1)
 			_exit(0);
@@ -320,7 +334,8 @@ static void hostile_loop(struct hostile *h, uint32_t rounds)
 {
 	uint32_t without = 0;
 
-	for (uint32_t n = 0; n < rounds && !load(&world->stop) && without < 1000; n++) {
+	/* Without the test there is nobody who ends it. */
+	for (uint32_t n = 0; n < rounds && !load(&world->stop) && without < 1000 && getppid() != 1; n++) {
 		uint64_t x = rnd(&h->x);
 		int i = x % QUEUES;
 
@@ -330,7 +345,9 @@ static void hostile_loop(struct hostile *h, uint32_t rounds)
 			continue;
 		}
 		without = 0;
-		queue_round(h, &h->q[i]);
+		batch_end(h, i);
+		if (!load(&h->q[i].state->dead))
+			batch_begin(h, &h->q[i]);
 		if (!(x >> 8 & 7))
 			region_register(h, &h->region[x >> 12 & (REGIONS - 1)]);
 		if (!(x >> 16 & 63))
@@ -378,6 +395,7 @@ FIXTURE(isolation)
 	uint64_t seed;
 	int fd, log;
 	mode_t mode;
+	long pins;
 	struct ferry_info info;
 	struct canaries canaries;
 	pid_t good[NEIGHBOURS + 1];
@@ -402,6 +420,7 @@ FIXTURE_SETUP(isolation)
 	ASSERT_EQ(0, ferry_info(self->fd, &self->info));
 	self->log = log_open();
 	ASSERT_LE(0, self->log);
+	self->pins = pinned_pages();
 	self->seed = seed_of_run();
 	TH_LOG("FERRY_SEED=%llu", (unsigned long long)self->seed);
 	ASSERT_TRUE(canaries_make(&self->canaries, number_of_env("FERRY_CANARY_MIB", 400) * MiB));
@@ -435,8 +454,9 @@ TEST_F_TIMEOUT(isolation, hostile_process_hurts_nobody_else, 7000)
 	int lives = 0, changed, status;
 
 	while (!load(&world->failed) && load(&world->done) < wanted) {
-		/* It is killed some twenty times, wherever it is then. */
-		uint64_t until = load(&world->done) + 1 + rnd(&x) % (wanted / 10 + 1);
+		/* It is killed some twenty times, or more in a long run, wherever it is then. */
+		uint64_t until = load(&world->done) + 1 +
+				 rnd(&x) % (wanted < 200000 ? wanted / 10 + 1 : 40000);
 		pid_t group = spawn(hostile_main, 0, rnd(&x));
 		int64_t end = now_ns() + 3 * LONG;
 
@@ -481,6 +501,7 @@ TEST_F_TIMEOUT(isolation, hostile_process_hurts_nobody_else, 7000)
 	ASSERT_EQ(0, ferry_info(self->fd, &info));
 	EXPECT_EQ(self->info.busy_mask, info.busy_mask);
 	EXPECT_EQ(0, pinned_bytes());
+	EXPECT_EQ(self->pins, pinned_pages());
 	visit_free_memory();
 	EXPECT_EQ(0, log_complaints(self->log, complaint, sizeof(complaint)))
 		TH_LOG("the kernel says%s", complaint);
