@@ -533,7 +533,7 @@ struct ferry_submit {
  *	      signal): after SHUTDOWN. EIO: the channel is dead, or a SEND failed
  * fsync(2)   waits until the port has taken what was written: it is in the
  *	      device, or further. EIO, also if FLUSH has dropped it meanwhile.
- *	      EINVAL: not open for writing
+ *	      EPIPE: after SHUTDOWN. EINVAL: not open for writing
  * poll(2)    POLLIN: read does not wait. POLLOUT: write takes something, in packet
  *	      mode a packet as long as the last that found no room. POLLRDHUP: the
  *	      peer has closed, behind what can be read, and with POLLIN as long as
