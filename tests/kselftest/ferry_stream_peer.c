@@ -5,6 +5,7 @@
  * packets, port 0 has none.
  */
 #include "ferry_stream.h"
+#include "ferry_user_queue.h"
 
 #include <sys/epoll.h>
 
@@ -299,6 +300,53 @@ TEST_F(peer, packet_that_was_not_finished_ends_with_its_peer)
 	EXPECT_EQ(0, memcmp("gh", self->buf, 2));
 	ASSERT_EQ(0, leave());
 	EXPECT_EQ(0, take(self->fd, self->buf));
+}
+
+/* A mapped queue instead of a file: the mark of the end is in its completions. */
+TEST_F(peer, mapped_queue_is_told_of_each_end)
+{
+	int device = node_open(), port = port_open(variant->port, O_ACCMODE);
+	uint32_t buffer;
+	uint8_t *map = buf_new(device, 4096, 0, &buffer);
+	struct ferry_sqe recv = sqe(FERRY_OP_RECV, 4096, 0, FERRY_ADDR(buffer, 0), 0);
+	struct ferry_cqe cqe;
+	struct mq q;
+
+	ASSERT_NE(NULL, map);
+	ASSERT_LE(0, port);
+	close(self->fd);
+	self->fd = -1;
+	/* Who came and went before, and left nothing, is nobody's end. */
+	ASSERT_EQ(0, connect_peer());
+	ASSERT_EQ(0, leave());
+	ASSERT_EQ(0, mq_open_port(&q, device, FERRY_QUEUE_RECV, port, FERRY_QUEUE_IDLE_NEVER));
+	for (int i = 0; i < 3; i++) {
+		mq_push(&q, recv);
+		mq_ring(&q);
+		ASSERT_EQ(0, connect_peer());
+		ASSERT_EQ(0, say("hello"));
+		ASSERT_EQ(0, leave());
+		ASSERT_EQ(FERRY_OK, mq_reap(&q, &cqe));
+		EXPECT_EQ(5, cqe_len(&cqe));
+		EXPECT_EQ(0, memcmp(map, "hello", 5));
+		EXPECT_EQ(variant->port ? FERRY_CQE_EOP : FERRY_CQE_HUP, cqe_flags(&cqe));
+		if (variant->port) {
+			EXPECT_EQ(FERRY_OK, mq_run(&q, recv, &cqe));
+			EXPECT_EQ(0, cqe_len(&cqe));
+			EXPECT_EQ(FERRY_CQE_HUP, cqe_flags(&cqe));
+		}
+		/* Once told, it is not told again. */
+		mq_push(&q, recv);
+		mq_ring(&q);
+		EXPECT_EQ(-ETIME, mq_wait(&q, q.tail, 20 * NSEC_PER_MSEC));
+		ASSERT_EQ(0, queue_cancel(device, q.args.queue));
+		EXPECT_EQ(FERRY_ERR_CANCELLED, mq_reap(&q, &cqe));
+		EXPECT_EQ(0, cqe_len(&cqe));
+	}
+	mq_unmap(&q);
+	munmap(map, 4096);
+	close(port);
+	close(device);
 }
 
 TEST_HARNESS_MAIN
