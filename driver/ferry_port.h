@@ -348,6 +348,17 @@ static inline u32 ferry_rx_size(const struct ferry_rx *rx)
 }
 
 /**
+ * ferry_tx_size() - slots of the ring
+ * @tx: direction, started
+ *
+ * Return: a power of two.
+ */
+static inline u32 ferry_tx_size(const struct ferry_tx *tx)
+{
+	return ferry_ring_size(&tx->chan->ring);
+}
+
+/**
  * ferry_rx_limit() - blocks that may be filled and not read, or posted
  * @rx: direction, started
  *
@@ -407,17 +418,20 @@ void ferry_rx_refill(struct ferry_rx *rx);
 void ferry_rx_arm(struct ferry_rx *rx);
 void ferry_rx_wake(struct ferry_rx *rx);
 
+/* ferry_write.c */
+ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *from,
+		       bool nonblock, bool nowait);
+int ferry_tx_sync(struct ferry_tx *tx, struct file *filp);
+__poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm);
+int ferry_tx_queued(struct ferry_tx *tx);
+
 /* ferry_transmit.c */
 void ferry_tx_init(struct ferry_tx *tx, struct ferry_port *port, struct ferry_chan *chan);
 int ferry_tx_start(struct ferry_tx *tx);
 void ferry_tx_stop(struct ferry_tx *tx);
 bool ferry_tx_linger(struct ferry_tx *tx);
-ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *from,
-		       bool nonblock, bool nowait);
-int ferry_tx_sync(struct ferry_tx *tx, struct file *filp);
-__poll_t ferry_tx_poll(struct ferry_tx *tx, bool arm);
+void ferry_tx_reap(struct ferry_tx *tx);
 void ferry_tx_update(struct ferry_tx *tx);
-int ferry_tx_queued(struct ferry_tx *tx);
 
 /* ferry_moderate.c */
 void ferry_moderation_init(struct ferry_moderation *mod, struct ferry_chan *chan);
