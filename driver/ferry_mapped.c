@@ -123,8 +123,10 @@ static void ferry_mapped_hide(void *owner)
 {
 	struct ferry_queue *queue = owner;
 
-	unmap_mapping_range(queue->file->anon->f_mapping,
-			    ferry_mmap_offset(queue, FERRY_MMAP_DOORBELL), FERRY_DB_PAGE_SIZE, 1);
+	/* Not unmap_mapping_range(): where a long has 32 bits, it cuts the offset. */
+	unmap_mapping_pages(queue->file->anon->f_mapping,
+			    ferry_mmap_offset(queue, FERRY_MMAP_DOORBELL) >> PAGE_SHIFT,
+			    FERRY_DB_PAGE_SIZE >> PAGE_SHIFT, true);
 }
 
 static void ferry_mapped_let_go(void *kept)
