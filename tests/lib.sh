@@ -121,7 +121,7 @@ boot_tests() {
 # isolation NAME GUEST ENTRIES: a hostile process, beside those who mean well. Free pages and slabs are poisoned where
 # the kernel can; the device says nothing but what -d guest_errors has it say.
 isolation() {
-	boot_tests "$1" --guest "$2" --timeout 7200 --device bandwidth=2G --append 'page_poison=1 slub_debug=FZP' \
+	boot_tests "$1" --guest "$2" --timeout 7200 --device channels=12,ports=2,bandwidth=2G --append 'page_poison=1 slub_debug=FZP' \
 		--qemu -d --qemu guest_errors -- env FERRY_DESCRIPTORS="$3" FERRY_TEST_TIMEOUT=7000 \
 		/tests/selftests /selftests/ferry_isolation
 	check "$1-device-says-only-guest-errors" only_guest_errors "$build/log/$1.qemu"

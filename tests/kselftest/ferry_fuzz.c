@@ -26,41 +26,10 @@ static struct common {
 	int file[FUZZERS / 2];
 	struct handles handles[FUZZERS / 2];
 	struct handles own[FUZZERS][SLOTS];
-	uint64_t streamed;
 	struct {
 		uint64_t count, passed, failed;
 	} of[ARRAY_SIZE(calls)];
 } *common;
-
-/* On a port that the others would like to have. */
-static void port_main(int nr, uint64_t seed)
-{
-	uint8_t out[4 * KiB], in[4 * KiB];
-	uint64_t x = seed;
-	int fd;
-
-	become(UID_NEIGHBOUR + nr);
-	fd = port_fresh(1, 0);
-	must(fd >= 0);
-	while (!load(&world->stop)) {
-		size_t length = 1 + rnd(&x) % sizeof(out);
-
-		pattern(out, length, rnd(&x));
-		must(do_write(fd, out, length) == (ssize_t)length);
-		for (size_t got = 0; got < length;) {
-			ssize_t n;
-
-			must(poll_events(fd, POLLIN, LONG / NSEC_PER_MSEC) == POLLIN);
-			n = do_read(fd, in + got, length - got);
-			must(n > 0);
-			got += n;
-		}
-		must(!memcmp(in, out, length));
-		add(&common->streamed, 1);
-		usleep(4000);
-	}
-	_exit(0);
-}
 
 static bool errno_is_known(const struct call *call, int err)
 {
@@ -215,15 +184,6 @@ FIXTURE(fuzz)
 	pid_t good[NEIGHBOURS + 1];
 };
 
-static int let_everybody(mode_t mode, unsigned int ports)
-{
-	int ret = chmod(device_node, mode);
-
-	for (unsigned int i = 0; i < 2 && i < ports && !ret; i++)
-		ret = chmod(port_node(i), mode);
-	return ret;
-}
-
 FIXTURE_SETUP(fuzz)
 {
 	struct stat st;
@@ -256,10 +216,10 @@ FIXTURE_SETUP(fuzz)
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	for (int i = 0; i < NEIGHBOURS; i++)
 		self->good[i] = spawn(neighbour_main, i, self->seed + i);
-	self->good[NEIGHBOURS] = common->ports ? spawn(port_main, NEIGHBOURS, self->seed) : 0;
+	self->good[NEIGHBOURS] = common->ports ? spawn(stream_main, NEIGHBOURS, self->seed) : 0;
 	/* They have what they need before others take all that there is. */
 	while ((!load(&world->moved[0]) || !load(&world->moved[1]) ||
-		(common->ports && !load(&common->streamed))) && !load(&world->failed))
+		(common->ports && !load(&world->streamed))) && !load(&world->failed))
 		usleep(1000);
 	ASSERT_EQ(0, world->failed) TH_LOG("%s", world->why);
 }
@@ -320,7 +280,7 @@ TEST_F_TIMEOUT(fuzz, random_calls_do_what_is_documented_and_hurt_nobody, 7000)
 	EXPECT_EQ(0, world->failed) TH_LOG("%s", world->why);
 	TH_LOG("%lu calls in %u lives; others: %lu and %lu operations, %lu messages",
 	       (long)world->done, lives, (long)world->moved[0], (long)world->moved[1],
-	       (long)common->streamed);
+	       (long)world->streamed);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		TH_LOG("%-24s %6lu calls, %6lu succeeded, %6lu failed", calls[i].name,
 		       (long)common->of[i].count, (long)common->of[i].passed,

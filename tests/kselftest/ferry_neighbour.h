@@ -6,6 +6,7 @@
 #ifndef FERRY_NEIGHBOUR_H
 #define FERRY_NEIGHBOUR_H
 
+#include "ferry_stream.h"
 #include "ferry_user_queue.h"
 #include "ferry_register.h"
 
@@ -24,6 +25,7 @@ struct world {
 	uint32_t failed;	/* who finds something wrong first says why */
 	char why[256];
 	uint64_t moved[NEIGHBOURS];
+	uint64_t streamed;
 	uint64_t samples;	/* of shares */
 	uint64_t contended;	/* of these, with work of others meanwhile */
 	uint64_t dead;		/* queues that were halted */
@@ -72,6 +74,16 @@ static inline uint64_t number_of_env(const char *name, uint64_t otherwise)
 static inline uint64_t seed_of_run(void)
 {
 	return number_of_env("FERRY_SEED", now_ns() / 1000);
+}
+
+/* Who may open the device and its first ports */
+static inline int let_everybody(mode_t mode, unsigned int ports)
+{
+	int ret = chmod(device_node, mode);
+
+	for (unsigned int i = 0; i < 2 && i < ports && !ret; i++)
+		ret = chmod(port_node(i), mode);
+	return ret;
 }
 
 /* An ordinary user from now on, whose share of queues and of locked memory is limited. */
@@ -194,6 +206,36 @@ static inline void neighbour_main(int nr, uint64_t seed)
 	}
 	must(!buf_free(n.fd, n.src_window));
 	close(n.fd);
+	_exit(0);
+}
+
+/* A neighbour on port 1 in loopback, which the others would like to have. */
+static inline void stream_main(int nr, uint64_t seed)
+{
+	uint8_t out[4 * KiB], in[4 * KiB];
+	uint64_t x = seed;
+	int fd;
+
+	become(UID_NEIGHBOUR + nr);
+	fd = port_fresh(1, 0);
+	must(fd >= 0);
+	while (!load(&world->stop)) {
+		size_t length = 1 + rnd(&x) % sizeof(out);
+
+		pattern(out, length, rnd(&x));
+		must(do_write(fd, out, length) == (ssize_t)length);
+		for (size_t got = 0; got < length;) {
+			ssize_t n;
+
+			must(poll_events(fd, POLLIN, LONG / NSEC_PER_MSEC) == POLLIN);
+			n = do_read(fd, in + got, length - got);
+			must(n > 0);
+			got += n;
+		}
+		must(!memcmp(in, out, length));
+		add(&world->streamed, 1);
+		usleep(4000);
+	}
 	_exit(0);
 }
 

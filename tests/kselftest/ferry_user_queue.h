@@ -73,19 +73,24 @@ static inline int mq_open(struct mq *q, int fd, uint32_t order)
 }
 
 /* A direction of a port: FERRY_QUEUE_SEND or _RECV. */
+static inline int mq_create_port(struct mq *q, int fd, uint32_t order, uint32_t direction,
+				 int port_fd, uint32_t idle_usecs)
+{
+	*q = (struct mq) {
+		.fd = fd, .size = 1u << order,
+		.args = {
+			.size = sizeof(q->args), .flags = FERRY_QUEUE_MAPPED | direction,
+			.order = order, .port_fd = port_fd, .idle_usecs = idle_usecs,
+		},
+	};
+	return ferry_ioctl(fd, FERRY_IOC_QUEUE_CREATE, &q->args);
+}
+
 static inline int mq_open_port(struct mq *q, int fd, uint32_t direction, int port_fd,
 			       uint32_t idle_usecs)
 {
-	int ret;
+	int ret = mq_create_port(q, fd, ORDER, direction, port_fd, idle_usecs);
 
-	*q = (struct mq) {
-		.fd = fd, .size = SIZE,
-		.args = {
-			.size = sizeof(q->args), .flags = FERRY_QUEUE_MAPPED | direction,
-			.order = ORDER, .port_fd = port_fd, .idle_usecs = idle_usecs,
-		},
-	};
-	ret = ferry_ioctl(fd, FERRY_IOC_QUEUE_CREATE, &q->args);
 	return ret ? ret : mq_map(q);
 }
 
