@@ -333,7 +333,11 @@ static void ferry_port_run(void *opaque)
         }
     }
     ferry_port_unlock(p);
-    if (accept) {
+    /*
+     * This would wake the main loop. An IOThread asks ferry_port_can_read() after
+     * this anyhow, and no backend that it can serve has another way to be told.
+     */
+    if (accept && !p->context) {
         qemu_chr_fe_accept_input(&p->chr);
     }
 }
@@ -442,7 +446,11 @@ static void ferry_port_init_one(FerryState *s, unsigned i)
     p->rx_chan->port = p;
     p->rx_chan->rx = true;
     p->rx.buf = g_malloc(FERRY_FIFO);
-    p->idle_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, ferry_port_idle_over, p);
+    /* It is set whenever a RECV finds nothing more: not to wake the main loop. */
+    p->idle_timer = s->iothread ?
+        aio_timer_new(s->ctx, QEMU_CLOCK_VIRTUAL, SCALE_NS,
+                      ferry_port_idle_over, p) :
+        timer_new_ns(QEMU_CLOCK_VIRTUAL, ferry_port_idle_over, p);
     p->retry_timer = timer_new_ms(QEMU_CLOCK_REALTIME, ferry_port_retry, p);
     if (p->loopback) {
         p->connected = true;
@@ -490,6 +498,7 @@ void ferry_port_leave(FerryState *s, bool exit)
     FerryPort *p;
 
     for (p = s->port; p < s->port + s->ports; p++) {
+        timer_del(p->idle_timer);
         if (p->context) {
             ferry_port_run(p);
             ferry_port_detach(p);

@@ -179,6 +179,13 @@ static void ferry_global_reset(FerryState *s)
                   ? FERRY_STUCK : ferry_engine_command_ns(s);
 }
 
+/* What a write to this register of a channel changes is of interrupts alone. */
+static bool ferry_is_irq_reg(uint32_t reg)
+{
+    return reg == FERRY_CHAN_CQ_ARM || reg == FERRY_CHAN_COALESCE ||
+           reg == FERRY_CHAN_IRQ_STATUS || reg == FERRY_CHAN_IRQ_ENABLE;
+}
+
 static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
                              unsigned size)
 {
@@ -208,8 +215,10 @@ static void ferry_ctrl_write(void *opaque, hwaddr offset, uint64_t value,
     if (port >= 0 && s->ready) {
         ferry_port_write(&s->port[port], offset % FERRY_PORT_STRIDE, value);
     }
-    ferry_engine_wake(s);
-    ferry_iothread_command(s);
+    if (chan < 0 || !ferry_is_irq_reg(offset % FERRY_CHAN_STRIDE)) {
+        ferry_engine_wake(s);
+        ferry_iothread_command(s);
+    }
     ferry_irq_update(s);
 }
 
