@@ -109,7 +109,7 @@ static inline void mq_push(struct mq *q, struct ferry_sqe entry)
 /* A full barrier of the inner kind is too little for a device; this one is the outer. */
 static inline void mq_ring(struct mq *q)
 {
-	__asm__ __volatile__("dmb oshst" : : : "memory");
+	__asm__ __volatile__("dmb osh" : : : "memory");
 	store(q->doorbell, q->tail);
 }
 

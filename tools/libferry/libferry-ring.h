@@ -136,18 +136,19 @@ int ferry_ring_arm(struct ferry_ring *ring, uint32_t index, int eventfd);
 int ferry_ring_cancel(struct ferry_ring *ring);
 
 /*
- * The barriers between this processor and the device, as the kernel's dma_wmb() and
- * dma_rmb(): the device need not be in the domain that those of C11 reach.
+ * The barriers between this processor and the device, as the kernel's mb() of the outer domain and
+ * dma_rmb(): the device need not be in the domain that those of C11 reach. Elsewhere
+ * __sync_synchronize() need not order memory before a device's register, so it is no substitute.
  */
 #if defined(__aarch64__)
-#define ferry_ring_wmb()	__asm__ __volatile__("dmb oshst" : : : "memory")
+#define ferry_ring_mb()		__asm__ __volatile__("dmb osh" : : : "memory")
 #define ferry_ring_rmb()	__asm__ __volatile__("dmb oshld" : : : "memory")
 #elif defined(__x86_64__)
-#define ferry_ring_wmb()	__asm__ __volatile__("" : : : "memory")
+/* Before a store, loads and stores are in order anyhow. */
+#define ferry_ring_mb()		__asm__ __volatile__("" : : : "memory")
 #define ferry_ring_rmb()	__asm__ __volatile__("" : : : "memory")
 #else
-#define ferry_ring_wmb()	__sync_synchronize()
-#define ferry_ring_rmb()	__sync_synchronize()
+#error "libferry-ring.h does not know the barriers of this processor: add them here"
 #endif
 
 /**
@@ -179,9 +180,10 @@ static inline void ferry_ring_submit(struct ferry_ring *ring)
 {
 	/*
 	 * Entries, and data in buffers, before the index that lets the device read
-	 * them. Pairs with the device's fetch behind SQ_TAIL.
+	 * them; and what was read of a buffer that it may write to again. Pairs with the
+	 * device's fetch behind SQ_TAIL.
 	 */
-	ferry_ring_wmb();
+	ferry_ring_mb();
 	__atomic_store_n(ring->doorbell, htole32(ring->tail), __ATOMIC_RELAXED);
 }
 
@@ -252,7 +254,12 @@ static inline void ferry_ring_seen(struct ferry_ring *ring, unsigned int nr)
  */
 static inline unsigned int ferry_ring_dead(const struct ferry_ring *ring)
 {
-	return __atomic_load_n(&ring->state->dead, __ATOMIC_RELAXED);
+	unsigned int dead = __atomic_load_n(&ring->state->dead, __ATOMIC_RELAXED);
+
+	/* What has completed before is seen by who looks for it after this. */
+	if (dead)
+		ferry_ring_rmb();
+	return dead;
 }
 
 /**
