@@ -56,8 +56,7 @@ static void test_loopback(const void *opaque)
     ferry_queue_wait_stalled(&st[0].tx);
     ferry_stream_recv(&st[1], DST + BIG, 1000);
     ferry_stream_send(&st[1], SRC, 100, 0);
-    ferry_queue_reap(&st[1].tx);
-    ferry_queue_wait_stalled(&st[1].rx);
+    ferry_stream_wait_taken(&st[1]);
     ferry_stream_send(&st[2], SRC, 300, 0);
     ferry_stream_send(&st[2], SRC, 0, EOP);
     ferry_stream_recv(&st[2], DST + 2 * BIG, 100);

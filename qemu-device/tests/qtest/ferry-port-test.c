@@ -273,7 +273,7 @@ static void test_stop(FerryDev *dev)
 
     ferry_stream_send(&st, SRC, 300, 0);
     ferry_stream_recv(&st, DST, 1000);
-    ferry_queue_reap(&st.tx);
+    ferry_stream_wait_taken(&st);
     assert_waits(&st.rx, st.rx.head);
     stop(&st.rx);
     ferry_assert_cqe(ferry_queue_reap(&st.rx), FERRY_ERR_CANCELLED, 300, 0, 0);
@@ -315,7 +315,7 @@ static void test_invalidate(FerryDev *dev)
         ferry_stream_recv(&st, ferry_at(5, 0), 1000);
         ferry_stream_recv(&st, ferry_at(5, 0), 50);
         ferry_stream_send(&st, SRC, 20 * i, 0);
-        ferry_queue_reap(&st.tx);
+        ferry_stream_wait_taken(&st);
         assert_waits(rx, 0);
         ferry_queue_invalidate(rx, 4);      /* another one */
         g_assert_false(ferry_queue_done(rx, 0));

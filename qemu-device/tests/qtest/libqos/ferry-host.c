@@ -1,5 +1,5 @@
 /*
- * Ferry DMA controller: the other side of its ports, for its qtests
+ * Ferry DMA controller: its ports and their other side, for its qtests
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -133,4 +133,26 @@ void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value)
     while ((ferry_stream_read(st, FERRY_PORT_STATUS) & mask) != value) {
         ferry_poll(st->dev, &spent);
     }
+}
+
+void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level)
+{
+    uint64_t spent = 0;
+
+    while (ferry_stream_read(st, reg) != level) {
+        ferry_poll(st->dev, &spent);
+    }
+}
+
+/*
+ * In loopback: all that was sent is with the RECV that waits for more. That it
+ * waits tells little by itself, as it may have done so before.
+ */
+void ferry_stream_wait_taken(FerryStream *st)
+{
+    while (st->tx.head != st->tx.tail) {
+        g_assert_cmpuint(ferry_queue_reap(&st->tx).status, ==, FERRY_OK);
+    }
+    ferry_stream_wait_level(st, FERRY_PORT_RX_LEVEL, 0);
+    ferry_queue_wait_stalled(&st->rx);
 }

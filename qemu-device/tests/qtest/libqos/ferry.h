@@ -161,7 +161,7 @@ void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
 void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len);
 void ferry_queue_wait_stalled(FerryQueue *q);
 
-/* ferry-host.c: the other side of a port; the device works meanwhile */
+/* ferry-host.c: ports and their other side; the device works meanwhile */
 char *ferry_host_path(void);
 int ferry_host_connect(const char *path);
 int ferry_host_listen(const char *path);
@@ -174,6 +174,9 @@ void ferry_host_get(FerryDev *dev, int fd, void *data, size_t len);
 FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
                          const char *options);
 void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
+/* @reg: FERRY_PORT_TX_LEVEL or FERRY_PORT_RX_LEVEL */
+void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level);
+void ferry_stream_wait_taken(FerryStream *st);
 
 typedef struct FerryRoute {
     const char *name;
