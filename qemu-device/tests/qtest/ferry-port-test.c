@@ -176,6 +176,7 @@ static void test_idle_change(FerryDev *dev)
         ferry_stream_write(&st, FERRY_PORT_IDLE, NEVER | 1);
         ferry_stream_recv(&st, DST, 100);
         ferry_stream_send(&st, SRC, 30, 0);
+        ferry_stream_wait_taken(&st);   /* its time counts from here */
         assert_waits(&st.rx, i);
         ferry_stream_write(&st, FERRY_PORT_IDLE, idle[i]);
         qtest_clock_step(dev->qts, idle[i] * 1000ULL + 1);
