@@ -278,6 +278,7 @@ static void test_coalesce(const void *opaque)
         ferry_queue_write(&q[c], FERRY_CHAN_COALESCE, 30000 << 16 | 3);
         ferry_queue_write(&q[c], FERRY_CHAN_CQ_ARM, 1);
         ferry_queue_do(&q[c], FERRY_OP_NOP, 0, 0, 0, 0);
+        ferry_queue_settle(&q[c]);
     }
     qtest_clock_step(dev->qts, 20000000);
     dev = ferry_migrate(dev, route->to, MACHINE, "");

@@ -516,6 +516,7 @@ static void test_coalesce_time(FerryDev *dev)
     ferry_queue_write(&q, FERRY_CHAN_CQ_ARM, 1);
     qtest_clock_step(dev->qts, 1000000);    /* nothing is there: no start */
     complete(&q, 1);
+    ferry_queue_settle(&q);
     qtest_clock_step(dev->qts, 98000);
     complete(&q, 3);                        /* does not start it again */
     g_assert_cmphex(irq_status(&q), ==, 0);

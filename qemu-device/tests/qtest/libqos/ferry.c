@@ -368,6 +368,17 @@ void ferry_queue_invalidate(FerryQueue *q, uint32_t what)
     }
 }
 
+/*
+ * What follows a completion has been done, too. An IOThread does so in the same
+ * quantum, and a command waits for the end of that.
+ */
+void ferry_queue_settle(FerryQueue *q)
+{
+    if (q->dev->engine == FERRY_IOTHREAD) {
+        ferry_queue_invalidate(q, FERRY_CHAN_WIN_INVALIDATE_ALL);
+    }
+}
+
 void ferry_queue_add(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                      uint64_t dst, uint64_t arg)
 {

@@ -147,6 +147,7 @@ void ferry_queue_ring(FerryQueue *q);
 bool ferry_queue_done(FerryQueue *q, uint32_t index);
 void ferry_queue_peek(FerryQueue *q, uint32_t index, FerryCqe *cqe);
 FerryCqe ferry_queue_reap(FerryQueue *q);
+void ferry_queue_settle(FerryQueue *q);
 FerryCqe ferry_queue_do(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                         uint64_t dst, uint64_t arg);
 
