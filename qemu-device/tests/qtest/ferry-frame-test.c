@@ -360,13 +360,9 @@ static void test_flush_from_host(Fixture *f)
 static void run(const void *opaque)
 {
     const Case *c = opaque;
-    g_autofree char *chardev = NULL;
-    g_autofree char *dir = NULL;
     Fixture f = { .path = ferry_host_path() };
 
-    chardev = g_strdup_printf("socket,path=%s,server=on,wait=off", f.path);
-    dir = g_path_get_dirname(f.path);
-    f.dev = ferry_host_new(c->engine, chardev, ",framing0=len32");
+    f.dev = ferry_host_server(c->engine, f.path, ",framing0=len32");
     f.data = g_malloc(BIG);
     f.found = g_malloc(BIG);
     ferry_pattern(f.data, BIG, 1);
@@ -381,9 +377,7 @@ static void run(const void *opaque)
     ferry_free(f.dev);
     g_free(f.data);
     g_free(f.found);
-    unlink(f.path);
-    g_assert_cmpint(rmdir(dir), ==, 0);
-    g_free(f.path);
+    ferry_host_unlink(f.path);
 }
 
 int main(int argc, char **argv)

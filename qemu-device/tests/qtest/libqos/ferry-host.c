@@ -8,6 +8,104 @@
 #include <sys/un.h>
 #include "ferry.h"
 
+typedef struct FerryHostCase {
+    FerryHostTest *test;
+    FerryEngine engine;
+} FerryHostCase;
+
+void ferry_stream_start(FerryStream *st, FerryDev *dev, unsigned int port)
+{
+    uint32_t channels;
+
+    st->dev = dev;
+    st->port = port;
+    channels = ferry_stream_read(st, FERRY_PORT_CHANNELS);
+    ferry_queue_start_bypass(&st->tx, dev, channels & 0xff);
+    ferry_queue_start_bypass(&st->rx, dev, channels >> 8 & 0xff);
+}
+
+uint32_t ferry_stream_read(FerryStream *st, uint32_t reg)
+{
+    return ferry_read(st->dev, FERRY_PORT(st->port) + reg);
+}
+
+uint64_t ferry_stream_read64(FerryStream *st, uint32_t reg_lo)
+{
+    return ferry_read64(st->dev, FERRY_PORT(st->port) + reg_lo);
+}
+
+void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value)
+{
+    ferry_write(st->dev, FERRY_PORT(st->port) + reg, value);
+}
+
+void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
+                       uint8_t flags)
+{
+    ferry_queue_add_flags(&st->tx, FERRY_OP_SEND, flags, len, src, 0, 0);
+    ferry_queue_ring(&st->tx);
+}
+
+void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len)
+{
+    ferry_queue_add(&st->rx, FERRY_OP_RECV, len, 0, dst, 0);
+    ferry_queue_ring(&st->rx);
+}
+
+void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value)
+{
+    uint64_t spent = 0;
+
+    while ((ferry_stream_read(st, FERRY_PORT_STATUS) & mask) != value) {
+        ferry_poll(st->dev, &spent);
+    }
+}
+
+void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level)
+{
+    uint64_t spent = 0;
+
+    while (ferry_stream_read(st, reg) != level) {
+        ferry_poll(st->dev, &spent);
+    }
+}
+
+/*
+ * In loopback: all that was sent is with the RECV that waits for more. That it
+ * waits tells little by itself, as it may have done so before.
+ */
+void ferry_stream_wait_taken(FerryStream *st)
+{
+    while (st->tx.head != st->tx.tail) {
+        g_assert_cmpuint(ferry_queue_reap(&st->tx).status, ==, FERRY_OK);
+    }
+    ferry_stream_wait_level(st, FERRY_PORT_RX_LEVEL, 0);
+    ferry_queue_wait_stalled(&st->rx);
+}
+
+/* RECVs of up to @most bytes, until exactly this much has come */
+void ferry_stream_drain(FerryStream *st, uint64_t dst, uint32_t len,
+                        uint32_t most)
+{
+    while (len) {
+        FerryCqe cqe;
+
+        ferry_stream_recv(st, dst, MIN(len, most));
+        cqe = ferry_queue_reap(&st->rx);
+        g_assert_cmpuint(cqe.status, ==, FERRY_OK);
+        g_assert_cmphex(cqe.flags & ~FERRY_CQE_IDLE, ==, 0);
+        g_assert_cmpuint(cqe.len, >, 0);
+        dst += cqe.len;
+        len -= cqe.len;
+    }
+}
+
+void ferry_stream_assert_hup(FerryStream *st, uint64_t dst)
+{
+    ferry_stream_recv(st, dst, 4096);
+    ferry_assert_cqe(ferry_queue_reap(&st->rx), FERRY_OK, 0, 0, FERRY_CQE_HUP);
+}
+
 /* A name in a directory of its own, with room for a suffix */
 char *ferry_host_path(void)
 {
@@ -15,6 +113,16 @@ char *ferry_host_path(void)
 
     g_assert_nonnull(dir);
     return g_strdup_printf("%s/p", dir);
+}
+
+/* Frees it, too. */
+void ferry_host_unlink(char *path)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+
+    unlink(path);
+    g_assert_cmpint(rmdir(dir), ==, 0);
+    g_free(path);
 }
 
 static int ferry_host_socket(const char *path, struct sockaddr_un *addr)
@@ -126,33 +234,32 @@ FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
     return dev;
 }
 
-void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value)
+FerryDev *ferry_host_server(FerryEngine engine, const char *path,
+                            const char *options)
 {
-    uint64_t spent = 0;
+    g_autofree char *chardev = g_strdup_printf("socket,path=%s,server=on,"
+                                               "wait=off", path);
 
-    while ((ferry_stream_read(st, FERRY_PORT_STATUS) & mask) != value) {
-        ferry_poll(st->dev, &spent);
-    }
+    return ferry_host_new(engine, chardev, options);
 }
 
-void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level)
+static void ferry_host_run(const void *opaque)
 {
-    uint64_t spent = 0;
+    const FerryHostCase *c = opaque;
 
-    while (ferry_stream_read(st, reg) != level) {
-        ferry_poll(st->dev, &spent);
-    }
+    c->test(c->engine);
 }
 
-/*
- * In loopback: all that was sent is with the RECV that waits for more. That it
- * waits tells little by itself, as it may have done so before.
- */
-void ferry_stream_wait_taken(FerryStream *st)
+void ferry_host_add(const char *area, const char *name, FerryHostTest *test)
 {
-    while (st->tx.head != st->tx.tail) {
-        g_assert_cmpuint(ferry_queue_reap(&st->tx).status, ==, FERRY_OK);
+    static const char * const engines[] = { "virtual", "iothread" };
+
+    for (FerryEngine e = FERRY_VIRTUAL; e <= FERRY_IOTHREAD; e++) {
+        g_autofree char *path = g_strdup_printf("ferry/%s/%s/%s", area,
+                                                engines[e], name);
+        FerryHostCase *c = g_new(FerryHostCase, 1);
+
+        *c = (FerryHostCase) { test, e };
+        qtest_add_data_func_full(path, c, ferry_host_run, g_free);
     }
-    ferry_stream_wait_level(st, FERRY_PORT_RX_LEVEL, 0);
-    ferry_queue_wait_stalled(&st->rx);
 }

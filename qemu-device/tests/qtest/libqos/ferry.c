@@ -460,45 +460,6 @@ void ferry_queue_wait_stalled(FerryQueue *q)
     }
 }
 
-void ferry_stream_start(FerryStream *st, FerryDev *dev, unsigned int port)
-{
-    uint32_t channels;
-
-    st->dev = dev;
-    st->port = port;
-    channels = ferry_stream_read(st, FERRY_PORT_CHANNELS);
-    ferry_queue_start_bypass(&st->tx, dev, channels & 0xff);
-    ferry_queue_start_bypass(&st->rx, dev, channels >> 8 & 0xff);
-}
-
-uint32_t ferry_stream_read(FerryStream *st, uint32_t reg)
-{
-    return ferry_read(st->dev, FERRY_PORT(st->port) + reg);
-}
-
-uint64_t ferry_stream_read64(FerryStream *st, uint32_t reg_lo)
-{
-    return ferry_read64(st->dev, FERRY_PORT(st->port) + reg_lo);
-}
-
-void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value)
-{
-    ferry_write(st->dev, FERRY_PORT(st->port) + reg, value);
-}
-
-void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
-                       uint8_t flags)
-{
-    ferry_queue_add_flags(&st->tx, FERRY_OP_SEND, flags, len, src, 0, 0);
-    ferry_queue_ring(&st->tx);
-}
-
-void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len)
-{
-    ferry_queue_add(&st->rx, FERRY_OP_RECV, len, 0, dst, 0);
-    ferry_queue_ring(&st->rx);
-}
-
 static void ferry_run_case(const void *opaque)
 {
     const FerryCase *c = opaque;

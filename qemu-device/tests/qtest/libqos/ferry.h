@@ -151,6 +151,10 @@ void ferry_queue_settle(FerryQueue *q);
 FerryCqe ferry_queue_do(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
                         uint64_t dst, uint64_t arg);
 
+void ferry_queue_wait_stalled(FerryQueue *q);
+
+/* ferry-host.c: ports and their other side; the device works meanwhile */
+
 /* With both channels running, in BYPASS */
 void ferry_stream_start(FerryStream *st, FerryDev *dev, unsigned int port);
 uint32_t ferry_stream_read(FerryStream *st, uint32_t reg);
@@ -160,10 +164,16 @@ void ferry_stream_write(FerryStream *st, uint32_t reg, uint32_t value);
 void ferry_stream_send(FerryStream *st, uint64_t src, uint32_t len,
                        uint8_t flags);
 void ferry_stream_recv(FerryStream *st, uint64_t dst, uint32_t len);
-void ferry_queue_wait_stalled(FerryQueue *q);
+void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
+/* @reg: FERRY_PORT_TX_LEVEL or FERRY_PORT_RX_LEVEL */
+void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level);
+void ferry_stream_wait_taken(FerryStream *st);
+void ferry_stream_drain(FerryStream *st, uint64_t dst, uint32_t len,
+                        uint32_t most);
+void ferry_stream_assert_hup(FerryStream *st, uint64_t dst);
 
-/* ferry-host.c: ports and their other side; the device works meanwhile */
 char *ferry_host_path(void);
+void ferry_host_unlink(char *path);
 int ferry_host_connect(const char *path);
 int ferry_host_listen(const char *path);
 int ferry_host_accept(FerryDev *dev, int listener);
@@ -174,10 +184,11 @@ void ferry_host_put(FerryDev *dev, int fd, const void *data, size_t len);
 void ferry_host_get(FerryDev *dev, int fd, void *data, size_t len);
 FerryDev *ferry_host_new(FerryEngine engine, const char *chardev,
                          const char *options);
-void ferry_stream_wait_status(FerryStream *st, uint32_t mask, uint32_t value);
-/* @reg: FERRY_PORT_TX_LEVEL or FERRY_PORT_RX_LEVEL */
-void ferry_stream_wait_level(FerryStream *st, uint32_t reg, uint32_t level);
-void ferry_stream_wait_taken(FerryStream *st);
+FerryDev *ferry_host_server(FerryEngine engine, const char *path,
+                            const char *options);
+/* Adds /ferry/AREA/ENGINE/NAME, a test that starts its own machine. */
+typedef void FerryHostTest(FerryEngine engine);
+void ferry_host_add(const char *area, const char *name, FerryHostTest *test);
 
 typedef struct FerryRoute {
     const char *name;
