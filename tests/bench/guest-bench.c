@@ -10,45 +10,21 @@
  *
  * The environment (kernel command line): bench=awake, where operations complete
  * at once and so SUBMIT needs no sleep, bench=sleep, bench=stream: a port in
- * loopback beside a virtio-serial port, or bench=wall: a port and a virtio-serial
- * port with a host that never rests behind each, and GB/s instead of instructions.
+ * loopback beside a virtio-serial port (guest-stream.c), or bench=wall: a port and
+ * a virtio-serial port with a host that never rests behind each, and GB/s instead of
+ * instructions; bench=wall-out if that host only takes what a mapped queue sends.
  */
 #define _GNU_SOURCE
 #include <arm_acle.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <linux/ferry.h>
+#include "guest-bench.h"
 
-#include "libferry-ring.h"
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define MIB		(1u << 20)
 #define WARM_UP		4
 #define MAX_CALLS	101
 #define MAX_BATCH	256
 #define MAX_ROWS	128
-/* What the FIFO of a port holds in 4 KiB writes, so that none waits. */
-#define STREAM_BATCH	32
-#define LOAD_BATCH	512
-#define WALL_ROUNDS	5
-#define WALL_NS		250000000
-#define WALL_BYTES	(MIB / 4)
 
 static const uint32_t sizes[] = { 64, 4096, 65536, MIB };
 static const uint32_t batches[] = { 1, 4, 32, MAX_BATCH };
@@ -61,8 +37,9 @@ static struct row {
 } rows[MAX_ROWS];
 static unsigned int nr_rows;
 
-static uint8_t *src, *dst;
-static uint32_t len, crc;
+uint8_t *src, *dst;
+uint32_t len;
+static uint32_t crc;
 static int null_fd;
 
 static int node_fd;
@@ -77,11 +54,7 @@ static uint16_t ring_buffer;
 /* Ticks of a call that do not count. */
 static uint64_t waited;
 
-static int port_fd, virtio_fd;
-static int load_fds[2];
-
-__attribute__((noreturn, format(printf, 1, 2)))
-static void finish(const char *fmt, ...)
+void finish(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -149,8 +122,8 @@ static int compare_ticks(const void *a, const void *b)
  * before() is not counted. It is there where an operation needs another one to
  * come first; what interrupts that one is not counted either.
  */
-static void measure_after(const char *name, uint32_t size, uint32_t batch, uint32_t calls,
-			  void (*before)(void), void (*op)(void), const char *device)
+void measure_after(const char *name, uint32_t size, uint32_t batch, uint32_t calls,
+		   void (*before)(void), void (*op)(void), const char *device)
 {
 	static uint64_t ticks[MAX_CALLS];
 	struct row *row = &rows[nr_rows++];
@@ -532,157 +505,6 @@ static void measure_rings(void)
 	ferry_close(device);
 }
 
-static void write_all(int fd, const char *what)
-{
-	for (uint32_t i = 0; i < STREAM_BATCH; i++) {
-		ssize_t n = syscall(SYS_write, fd, src, len);
-
-		if (n != len)
-			finish("FAIL: %s: %zd of %u bytes: %m", what, n, len);
-	}
-}
-
-static void port_write_op(void)
-{
-	write_all(port_fd, "write to the port");
-}
-
-static void port_read_op(void)
-{
-	for (uint32_t i = 0; i < STREAM_BATCH; i++) {
-		ssize_t n = syscall(SYS_read, port_fd, dst, len);
-
-		if (n != len)
-			finish("FAIL: read of the port: %zd of %u bytes: %m", n, len);
-	}
-}
-
-static void port_loop_op(void)
-{
-	port_write_op();
-	port_read_op();
-}
-
-/* Writes as many buffers as the other side of a pipe asks for. */
-static void *load_writer(void *arg)
-{
-	uint32_t buffers;
-
-	(void)arg;
-	while (read(load_fds[0], &buffers, sizeof(buffers)) == sizeof(buffers))
-		for (uint32_t i = 0; i < buffers; i++)
-			if (syscall(SYS_write, port_fd, src, len) != len)
-				finish("FAIL: write to the port: %m");
-	return NULL;
-}
-
-/* A thread that writes and one that reads, each of which sleeps when it must. */
-static void port_load_op(void)
-{
-	uint32_t buffers = LOAD_BATCH;
-	uint64_t left = (uint64_t)buffers * len;
-
-	if (write(load_fds[1], &buffers, sizeof(buffers)) != sizeof(buffers))
-		finish("FAIL: write to a pipe: %m");
-	while (left) {
-		ssize_t n = syscall(SYS_read, port_fd, dst, left < len ? left : len);
-
-		if (n <= 0)
-			finish("FAIL: read of the port: %zd: %m", n);
-		left -= n;
-	}
-}
-
-static void virtio_write_op(void)
-{
-	write_all(virtio_fd, "write to virtio-serial");
-}
-
-static void open_ports(void)
-{
-	port_fd = open("/dev/ferry0p0", O_RDWR);
-	if (port_fd < 0)
-		finish("FAIL: /dev/ferry0p0: %m");
-	virtio_fd = open("/dev/vport0p1", O_RDWR);
-	if (virtio_fd < 0)
-		finish("FAIL: /dev/vport0p1: %m");
-}
-
-/* What a direction costs, with all that it takes but for the other one; then both. */
-static void measure_stream(void)
-{
-	pthread_t writer;
-
-	open_ports();
-	len = 4096;
-	for (uint32_t i = 0; i < len; i++)
-		src[i] = i * 31 + (i >> 8);
-	/* One write, so that the bracket before each read is of writes, and the other way round. */
-	port_write_op();
-	measure_after("ferry.port.write", len, STREAM_BATCH, 51, port_read_op, port_write_op, "ferry");
-	port_read_op();
-	measure_after("ferry.port.read", len, STREAM_BATCH, 51, port_write_op, port_read_op, "ferry");
-	memset(dst, 0, len);
-	measure("ferry.port.loop", len, STREAM_BATCH, 51, port_loop_op);
-	if (pipe(load_fds) || pthread_create(&writer, NULL, load_writer, NULL))
-		finish("FAIL: no writer: %m");
-	measure("ferry.port.load.sleep", len, LOAD_BATCH, 5, port_load_op);
-	close(load_fds[1]);
-	pthread_join(writer, NULL);
-	if (memcmp(src, dst, len))
-		finish("FAIL: the port: wrong data");
-	measure_after("peer.virtio_serial.write", len, STREAM_BATCH, 51, NULL, virtio_write_op, "virtio");
-	close(port_fd);
-	close(virtio_fd);
-}
-
-static int64_t nanoseconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
-static void measure_wall(const char *name, int fd, bool writes, uint32_t size)
-{
-	int64_t begin = nanoseconds(), time;
-	uint64_t bytes = 0, next = 0;
-
-	/* Reading the counter takes the emulator's big lock: not for each call. */
-	do {
-		for (next += WALL_BYTES; bytes < next;) {
-			ssize_t n = writes ? write(fd, src, size) : read(fd, dst, size);
-
-			if (n <= 0)
-				finish("FAIL: %s: %zd: %m", name, n);
-			bytes += n;
-		}
-	} while (nanoseconds() - begin < WALL_NS);
-	/* virtio-serial has no such thing; its write ends when the host has the data. */
-	if (writes && fd == port_fd && fsync(fd))
-		finish("FAIL: %s: fsync: %m", name);
-	time = nanoseconds() - begin;
-	printf("wall %s %u %.6f\n", name, size, (double)bytes / time);
-}
-
-static void measure_streams(void)
-{
-	static const uint32_t lengths[] = { 4096, 65536 };
-
-	open_ports();
-	for (unsigned int round = 0; round < WALL_ROUNDS; round++) {
-		for (unsigned int i = 0; i < ARRAY_SIZE(lengths); i++) {
-			measure_wall("ferry.port.write", port_fd, true, lengths[i]);
-			measure_wall("peer.virtio_serial.write", virtio_fd, true, lengths[i]);
-			measure_wall("ferry.port.read", port_fd, false, lengths[i]);
-			measure_wall("peer.virtio_serial.read", virtio_fd, false, lengths[i]);
-		}
-	}
-	close(port_fd);
-	close(virtio_fd);
-}
-
 int main(void)
 {
 	const char *mode = getenv("bench");
@@ -699,9 +521,9 @@ int main(void)
 	/* The kernel's own threads finish what booting left them; idle time costs nothing. */
 	sleep(3);
 
-	if (mode && !strcmp(mode, "wall")) {
+	if (mode && !strncmp(mode, "wall", 4)) {
 		load_driver();
-		measure_streams();
+		measure_wall(!strcmp(mode, "wall"));
 	} else if (mode && !strcmp(mode, "stream")) {
 		load_driver();
 		measure_stream();

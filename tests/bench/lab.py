@@ -86,7 +86,7 @@ def build_guest():
     root.mkdir()
     command(CROSS + 'gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-pthread', '-march=armv8-a+crc',
             '-I', TOP / 'driver/uapi', '-I', TOP / 'tools/libferry', '-o', root / 'init',
-            HERE / 'guest-bench.c', *sorted((TOP / 'tools/libferry').glob('*.c')))
+            HERE / 'guest-bench.c', HERE / 'guest-stream.c', *sorted((TOP / 'tools/libferry').glob('*.c')))
     command(TOP / 'scripts/build-driver', 'fast')
     shutil.copyfile(BUILD / 'fast/driver/ferry.ko', root / 'ferry.ko')
     build_naive()
