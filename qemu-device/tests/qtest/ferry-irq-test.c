@@ -177,6 +177,7 @@ static void test_shared_line(FerryDev *dev)
     for (unsigned int c = 0; c < 5; c += 2) {
         ferry_queue_write(&q[c], FERRY_CHAN_CQ_ARM, 1);
         complete(&q[c], 1);
+        ferry_queue_settle(&q[c]);
         wait_level(dev, 0, true);
     }
     g_assert_false(qtest_get_irq(dev->qts, 1));
