@@ -384,6 +384,7 @@ static void check_wrap(FerryDev *dev, unsigned int order, uint32_t init)
             g_assert_cmphex(cqe.seq, ==, first + i + 1);
             g_assert_cmphex(cqe.result, ==, first + i);
         }
+        ferry_queue_settle(&q);
         g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_HEAD), ==, q.tail);
         g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_TAIL), ==, q.tail);
     }

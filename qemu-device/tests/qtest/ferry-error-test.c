@@ -365,6 +365,7 @@ static void test_stop(FerryDev *dev)
     ferry_queue_write(&q, FERRY_CHAN_CMD, FERRY_CHAN_CMD_START);
     ferry_assert_cqe(ferry_queue_do(&q, FERRY_OP_FILL, 9, 0, DST, 0), FERRY_OK,
                      9, 0, 0);
+    ferry_queue_settle(&q);
     g_assert_cmphex(ferry_queue_read(&q, FERRY_CHAN_HEAD), ==, 9);
 }
 
@@ -488,6 +489,7 @@ static void test_commands(FerryDev *dev)
     q.init = 5;
     ferry_queue_start(&q);
     ferry_queue_do(&q, FERRY_OP_NOP, 0, 0, 0, 0);
+    ferry_queue_settle(&q);
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
         ferry_queue_write(&q, FERRY_CHAN_CMD, ignored[i]);
     }

@@ -131,6 +131,7 @@ static void test_coalesce_time(FerryDev *dev)
     ferry_queue_settle(&q);
     qtest_clock_step(dev->qts, 98000);
     complete(&q, 3);                        /* does not start it again */
+    ferry_queue_settle(&q);
     g_assert_cmphex(irq_status(&q), ==, 0);
     qtest_clock_step(dev->qts, 2001);
     wait_irq(&q);
