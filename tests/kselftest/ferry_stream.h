@@ -145,6 +145,31 @@ static inline long long port_get(unsigned int nr, const char *name)
 	return ret ? ret : atoll(text);
 }
 
+/* What the device holds of how a port's receiving side coalesces: time and count; or -errno. */
+static inline long long coalesce_register(unsigned int nr)
+{
+	char path[PATH_MAX], text[4096], *at;
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/ferry/%s/channel%lld/regs",
+		 strrchr(device_class, '/') + 1, port_get(nr, "rx_channel"));
+	ret = read_file(path, text, sizeof(text));
+	if (ret)
+		return ret;
+	at = strstr(text, "CHAN_COALESCE = ");
+	return at ? strtoll(at + strlen("CHAN_COALESCE = "), NULL, 0) : -ENOENT;
+}
+
+/* Blocks that a port has received, modulo 2^32. */
+static inline uint32_t rx_head(unsigned int nr)
+{
+	char path[PATH_MAX], text[16];
+
+	snprintf(path, sizeof(path), "%s/channel%lld/head", device_class,
+		 port_get(nr, "rx_channel"));
+	return read_file(path, text, sizeof(text)) ? 0 : strtoul(text, NULL, 10);
+}
+
 /* A thread that has told its @tid does something: wait until it sleeps in system call @nr. */
 static inline bool asleep(const pid_t *tid, long nr)
 {

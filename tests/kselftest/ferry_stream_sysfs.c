@@ -126,21 +126,6 @@ TEST_F(sysfs, bytes_and_packets_are_counted)
 	EXPECT_EQ(rx + 25000, port_get(0, "statistics/rx_bytes"));
 }
 
-/* What the device holds of how port 0 coalesces: time and count; or -errno. */
-static long long coalesce_register(void)
-{
-	char path[PATH_MAX], text[4096], *at;
-	int ret;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/ferry/%s/channel%lld/regs",
-		 strrchr(device_class, '/') + 1, port_get(0, "rx_channel"));
-	ret = read_file(path, text, sizeof(text));
-	if (ret)
-		return ret;
-	at = strstr(text, "CHAN_COALESCE = ");
-	return at ? strtoll(at + strlen("CHAN_COALESCE = "), NULL, 0) : -ENOENT;
-}
-
 TEST_F(sysfs, pinned_coalescing_is_the_devices)
 {
 	static const struct {
@@ -160,7 +145,7 @@ TEST_F(sysfs, pinned_coalescing_is_the_devices)
 		ASSERT_EQ(0, port_set(0, "coalesce_adaptive", cases[i].adaptive));
 		fd = port_fresh(0, 0);
 		ASSERT_LE(0, fd);
-		EXPECT_EQ(cases[i].reg, coalesce_register()) TH_LOG("case %zu", i);
+		EXPECT_EQ(cases[i].reg, coalesce_register(0)) TH_LOG("case %zu", i);
 		close(fd);
 	}
 }
@@ -201,18 +186,6 @@ static bool round_begins(struct rounds *r, int i)
 	return now_ns() < end && asleep(&r->tid, SYS_read);
 }
 
-/* Blocks that port 0 has received, modulo 2^32. */
-static uint32_t rx_head(void)
-{
-	static char path[PATH_MAX];
-	char text[16];
-
-	if (!*path)
-		snprintf(path, sizeof(path), "%s/channel%lld/head", device_class,
-			 port_get(0, "rx_channel"));
-	return read_file(path, text, sizeof(text)) ? 0 : strtoul(text, NULL, 10);
-}
-
 /* A block of a byte, the one with number @index. True when the port has received it. */
 static bool write_block(int fd, uint32_t index)
 {
@@ -222,7 +195,7 @@ static bool write_block(int fd, uint32_t index)
 	if (do_write(fd, "", 1) != 1)
 		return false;
 	do {
-		head = rx_head();
+		head = rx_head(0);
 	} while (head == index && now_ns() < end);
 	return head == index + 1;
 }
@@ -232,7 +205,7 @@ static long long count_irqs(struct __test_metadata *_metadata, size_t len)
 {
 	int fd = port_fresh(0, 0);
 	static struct rounds r;
-	uint32_t head = rx_head();
+	uint32_t head = rx_head(0);
 	long long irqs;
 
 	ASSERT_LE(0, fd);
