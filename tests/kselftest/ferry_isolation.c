@@ -90,6 +90,12 @@ static void region_register(struct hostile *h, struct region *r)
 		fail("BUF_REGISTER: %s", strerror(errno));
 }
 
+/* An offset is of whatever queue has the channel now: a relative may have made a new one. */
+static bool queue_map(struct mq *q)
+{
+	return !mq_map(q) && mq_wait(q, 0, 0) != -ENOENT;
+}
+
 static bool queue_open(struct hostile *h, int i)
 {
 	static const uint8_t weights[] = { 0, 0, 1, 2, 3, 7, 40, 255 };
@@ -107,7 +113,7 @@ static bool queue_open(struct hostile *h, int i)
 		h->has[i] = !mq_create(&h->q[i], h->fd, order, weights[x >> 32 & 7]);
 	h->inherited[i] = false;
 	/* A relative may have destroyed it already. */
-	if (h->has[i] && mq_map(&h->q[i])) {
+	if (h->has[i] && !queue_map(&h->q[i])) {
 		must(h->shared);
 		_exit(0);
 	}
@@ -216,21 +222,27 @@ static bool reached(struct mq *q, uint32_t seq)
 
 /*
  * @head of a queue on which nothing completes for as long as anybody waits: again the same? Once
- * is no proof, since all of the machine may have stood still.
+ * is no proof, since all of the machine may have stood still. False if there is nothing to wait for:
+ * a relative may have taken the tail back, and the entry with it.
  */
-static void assert_progress(struct mq *q, uint32_t seq, long *head)
+static bool assert_progress(struct mq *q, uint32_t seq, long *head, bool inherited)
 {
-	long was = *head;
+	long was = *head, tail = channel_number(q->args.channel, "tail");
 
 	*head = channel_number(q->args.channel, "head");
-	if (was >= 0 && *head == was && !load(&q->state->dead))
+	if (was < 0 || *head != was || load(&q->state->dead))
+		return true;
+	if (!inherited || tail != was)
 		fail("hostile: entry %u never completed, of %u slots; head %ld, tail %ld", seq, q->size,
-		     was, channel_number(q->args.channel, "tail"));
+		     was, tail);
+	return false;
 }
 
 /* Ways to wait for the completion of a seq; some are not meant to work. */
-static void wait_somehow(struct hostile *h, struct mq *q, uint32_t seq, bool on_port)
+static void wait_somehow(struct hostile *h, int i, uint32_t seq)
 {
+	bool on_port = h->on_port[i], inherited = h->inherited[i];
+	struct mq *q = &h->q[i];
 	int64_t end = now_ns() + LONG;
 	uint64_t x = rnd(&h->x);
 	long head = -1;
@@ -259,7 +271,8 @@ static void wait_somehow(struct hostile *h, struct mq *q, uint32_t seq, bool on_
 		if (on_port)
 			queue_cancel(h->fd, q->args.queue);
 		if (now_ns() > end) {
-			assert_progress(q, seq, &head);
+			if (!assert_progress(q, seq, &head, inherited))
+				return;
 			end = now_ns() + LONG;
 		}
 		sched_yield();
@@ -290,7 +303,7 @@ static void batch_end(struct hostile *h, int i)
 
 	if (q->head == q->tail)
 		return;
-	wait_somehow(h, q, q->tail, h->on_port[i]);
+	wait_somehow(h, i, q->tail);
 	if (load(&q->state->dead))
 		return;
 	for (uint32_t n = 0; n < q->size; n += 8)
@@ -353,7 +366,7 @@ static void fork_somehow(struct hostile *h)
 	}
 	/* Rings and doorbells are not inherited. */
 	for (int i = 0; i < QUEUES; i++)
-		if (h->has[i] && (x >> 8 & 1 || mq_map(&h->q[i])))
+		if (h->has[i] && (x >> 8 & 1 || !queue_map(&h->q[i])))
 			h->has[i] = false;
 	h->x ^= x;
 	hostile_loop(h, x & 1 ? UINT32_MAX : 20);
