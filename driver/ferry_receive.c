@@ -75,6 +75,11 @@ static void ferry_rx_filled(struct ferry_rx *rx, struct ferry_block *block,
 	u32 len = min(le32_to_cpu(cqe->len), rx->pool->size);
 
 	rx->stats.bytes += len;
+	/* The direction has ended. Bytes from behind that would read as if nothing was missing. */
+	if (unlikely(rx->failed)) {
+		ferry_rx_put_free(rx, block);
+		return;
+	}
 	if (unlikely(status && status != FERRY_ERR_CANCELLED)) {
 		rx->stats.errors++;
 		rx->failed = true;
