@@ -60,6 +60,12 @@ static void ferry_import_detach(struct ferry_import *imp)
 	put_device(dev);
 }
 
+/* The DMA API has these for what could not even be bounced. */
+static int ferry_import_error(int err)
+{
+	return err == -EIO || err == -EREMOTEIO ? -EADDRNOTAVAIL : err;
+}
+
 static int ferry_import_attach_once(struct ferry_import *imp, enum dma_data_direction dir)
 {
 	struct device *dev = imp->buf.fdev->parent;
@@ -67,14 +73,13 @@ static int ferry_import_attach_once(struct ferry_import *imp, enum dma_data_dire
 
 	imp->attach = dma_buf_attach(imp->dmabuf, dev);
 	if (IS_ERR(imp->attach))
-		return PTR_ERR(imp->attach);
+		return ferry_import_error(PTR_ERR(imp->attach));
 	imp->dir = dir;
 	imp->sgt = dma_buf_map_attachment_unlocked(imp->attach, dir);
 	if (IS_ERR(imp->sgt)) {
 		err = PTR_ERR(imp->sgt);
 		dma_buf_detach(imp->dmabuf, imp->attach);
-		/* The DMA API has these for what could not even be bounced. */
-		return err == -EIO || err == -EREMOTEIO ? -EADDRNOTAVAIL : err;
+		return ferry_import_error(err);
 	}
 	/* A buffer that the device never lets go of is lost; what it names must not be. */
 	get_device(dev);
@@ -88,7 +93,8 @@ static int ferry_import_attach_once(struct ferry_import *imp, enum dma_data_dire
 /*
  * Unmapping writes back what was bounced for a device that writes, over what others
  * may have written meanwhile. So look first as one that only reads; by an attachment
- * of its own, as exporters may keep the mapping of one.
+ * of its own, as exporters may keep the mapping of one. (Memory of an exporter that
+ * moves it is mapped for both directions by attaching already. Nothing helps there.)
  */
 static int ferry_import_attach(struct ferry_import *imp, bool writable)
 {

@@ -33,7 +33,11 @@ static_assert(FERRY_LIST_ENTRIES * sizeof(__le64) == FERRY_LIST_BYTES);
  * @dev: platform device, coherent
  * @sgt: the memory, mapped
  *
- * Return: false if a piece is bounced.
+ * dma_need_sync() says "may be bounced" of a device behind an IOMMU that has ever
+ * bounced anything, or where DMA-API debugging is on. Memory is refused then that
+ * could be used; there is no way to know.
+ *
+ * Return: false if a piece may be bounced.
  */
 bool ferry_sgt_direct(struct device *dev, const struct sg_table *sgt)
 {
@@ -61,8 +65,8 @@ bool ferry_sgt_direct(struct device *dev, const struct sg_table *sgt)
 int ferry_list_describe(struct ferry_extent *extent, const struct sg_table *sgt, u64 offset,
 			u64 size, u32 min_shift, u32 max_shift)
 {
-	dma_addr_t base = 0, end = 0;
-	u64 bounds = 0, pos = 0;
+	u64 bounds = 0, pos = 0, end = 0;
+	dma_addr_t base = 0;
 	struct scatterlist *sg;
 	u32 shift, i;
 
@@ -73,7 +77,7 @@ int ferry_list_describe(struct ferry_extent *extent, const struct sg_table *sgt,
 			base = sg_dma_address(sg) + (offset - pos);
 		else if (sg_dma_address(sg) != end)
 			bounds |= sg_dma_address(sg) | end;
-		end = sg_dma_address(sg) + sg_dma_len(sg);
+		end = (u64)sg_dma_address(sg) + sg_dma_len(sg);
 		pos += sg_dma_len(sg);
 	}
 	if (pos < offset + size)

@@ -112,13 +112,14 @@ static int ferry_read_caps(struct ferry_dev *fdev)
 	if (!caps->channels || caps->channels > FERRY_MAX_CHANNELS ||
 	    !caps->lines || caps->lines > FERRY_MAX_LINES ||
 	    caps->addr_width < 32 || caps->addr_width > 64 ||
-	    caps->min_order > caps->max_order ||
+	    caps->min_order > min(caps->max_order, FERRY_RING_MAX_ORDER) ||
 	    caps->max_order > FIELD_MAX(FERRY_CHAN_CONFIG_RING_ORDER) ||
 	    caps->rows < 2 || caps->ports > FERRY_MAX_PORTS)
 		return dev_err_probe(dev, -ENODEV,
 				     "impossible capabilities: %u channels, %u lines, %u address bits, orders %u to %u, %u windows, %u ports\n",
 				     caps->channels, caps->lines, caps->addr_width,
 				     caps->min_order, caps->max_order, caps->rows, caps->ports);
+	caps->max_order = min(caps->max_order, FERRY_RING_MAX_ORDER);
 	return 0;
 }
 

@@ -114,7 +114,10 @@ static struct ferry_mem *ferry_mem_create(struct ferry_dev *fdev, u64 length, u3
 		return NULL;
 	ferry_buf_init(&mem->buf, fdev, &ferry_mem_ops);
 	mem->size = PAGE_ALIGN(length);
-	mem->attrs = flags & FERRY_BUF_WC ? DMA_ATTR_WRITE_COMBINE : 0;
+	/* One row names it; and behind an IOMMU, pages of many pieces are mapped otherwise. */
+	mem->attrs = DMA_ATTR_FORCE_CONTIGUOUS;
+	if (flags & FERRY_BUF_WC)
+		mem->attrs |= DMA_ATTR_WRITE_COMBINE;
 	mem->cpu = dma_alloc_attrs(fdev->parent, mem->size, &mem->dma,
 				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN, mem->attrs);
 	if (!mem->cpu) {
@@ -191,6 +194,11 @@ long ferry_buf_alloc(struct ferry_file *file, struct ferry_buf_alloc *cmd, void 
 		return -EINVAL;
 	if (cmd->flags & FERRY_BUF_EXPORT)
 		return ferry_buf_alloc_export(file, cmd, arg);
+	/* Behind its last byte the offset would be another buffer's, or a doorbell's. */
+	if (cmd->length > BIT_ULL(FERRY_MMAP_SHIFT))
+		return -EINVAL;
+	if (cmd->length >> PAGE_SHIFT > totalram_pages())
+		return -ENOMEM;
 
 	mem = ferry_mem_create(fdev, cmd->length, cmd->flags);
 	if (!mem)

@@ -30,6 +30,9 @@
 
 #include <linux/ferry.h>
 
+/* Greatest log2 of the size of a ring whose size in bytes fits 32 bits. */
+#define FERRY_RING_MAX_ORDER	26U
+
 /**
  * struct ferry_ring - SQ and CQ of a channel
  * @sq: slots of the submission queue

@@ -149,7 +149,7 @@ TEST_F(limit, buffer_length_out_of_range_is_EINVAL)
 	struct env *e = &self->env;
 	static const uint64_t bad[] = {
 		0, UINT64_MAX, UINT64_MAX - 4094, INT64_MAX, 1ULL << 63, 1ULL << 49,
-		(1ULL << 48) + 1,
+		(1ULL << 48) + 1, (4ULL << 30) + 1,
 	};
 	uint32_t buffer;
 	uint64_t offset;
@@ -166,7 +166,7 @@ TEST_F(limit, buffer_length_out_of_range_is_EINVAL)
 TEST_F(limit, buffer_larger_than_memory_is_refused)
 {
 	struct env *e = &self->env;
-	static const uint64_t much[] = { 1ULL << 36, 1ULL << 40, 1ULL << 47 };
+	static const uint64_t much[] = { 1ULL << 32, 1ULL << 36, 1ULL << 40, 1ULL << 47 };
 	uint32_t buffer;
 	uint64_t offset;
 	int ret;

@@ -309,13 +309,14 @@ struct ferry_queue_handle {
  *
  * The memory is zeroed and serves every queue of this file. It is contiguous,
  * so a long buffer may be ENOMEM where several short ones are not. EINVAL:
- * length is 0 or more than the device can address. ENOSPC: max_buffers are in
- * use. A handle that was freed is used again as late as possible.
+ * length is 0, or more than 4 GiB, or than the device can address. ENOSPC:
+ * max_buffers are in use. A handle that was freed is used again as late as possible.
  *
  * FERRY_BUF_EXPORT: the memory is a dma-buf, of pages that need no device. So it may
- * be in pieces, and mappings of it stay when the device goes. EOPNOTSUPP: the device
- * is not coherent with the caches, or has no page lists and needs one. EADDRNOTAVAIL,
- * EFBIG: as for BUF_REGISTER. EINTR: only if the process is being killed.
+ * be in pieces, and longer than 4 GiB, and mappings of it stay when the device goes.
+ * EOPNOTSUPP: the device is not coherent with the caches, or has no page lists and
+ * needs one. EADDRNOTAVAIL, EFBIG: as for BUF_REGISTER. EINTR: only if the process is
+ * being killed.
  */
 struct ferry_buf_alloc {
 	__u32	size;
