@@ -49,6 +49,7 @@
 #include <linux/io.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -93,6 +94,7 @@ struct ferry_port;
 struct ferry_queue;
 struct page;
 struct reset_control;
+struct task_struct;
 struct vm_area_struct;
 
 /**
@@ -163,11 +165,35 @@ struct ferry_error {
  * struct ferry_waiter - asks a channel for a call of notify
  * @node: in &ferry_chan.waiters while armed
  * @target: satisfied when every index before this one has completed
+ * @task: who sleeps on it and disarms before it goes on, or NULL: notify wakes
  */
 struct ferry_waiter {
-	struct list_head node;
+	struct rb_node node;
 	u32 target;
+	struct task_struct *task;
 };
+
+/**
+ * ferry_waiter_init() - initialise a waiter
+ * @waiter: waiter
+ * @task: see &struct ferry_waiter
+ */
+static inline void ferry_waiter_init(struct ferry_waiter *waiter, struct task_struct *task)
+{
+	RB_CLEAR_NODE(&waiter->node);
+	waiter->task = task;
+}
+
+/**
+ * ferry_waiter_is_armed() - does it wait for something?
+ * @waiter: waiter; &ferry_chan.lock is held
+ *
+ * Return: true if it does.
+ */
+static inline bool ferry_waiter_is_armed(const struct ferry_waiter *waiter)
+{
+	return !RB_EMPTY_NODE(&waiter->node);
+}
 
 /**
  * struct ferry_chan_config - what a channel is started with
@@ -241,7 +267,7 @@ struct ferry_chan_config {
  * @armed: CQ_ARM was written, and its interrupt not seen
  * @armed_index: last value of CQ_ARM
  * @late: @watch saw a completion whose interrupt had not come
- * @waiters: list of struct ferry_waiter
+ * @waiters: struct ferry_waiter by target
  * @watch: looks for lost interrupts while there are waiters
  * @error: why it halted; kept until the next start
  * @killed: why the driver gave it up, or NULL; kept until the next start
@@ -272,7 +298,7 @@ struct ferry_chan {
 	bool armed;
 	u32 armed_index;
 	bool late;
-	struct list_head waiters;
+	struct rb_root_cached waiters;
 	struct timer_list watch;
 	struct ferry_error error;
 	const char *killed;
@@ -588,6 +614,7 @@ bool ferry_chan_arm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter,
 void ferry_chan_moderate(struct ferry_chan *chan, u32 coalesce);
 void ferry_chan_arm_next(struct ferry_chan *chan, struct ferry_waiter *waiter, const void *owner);
 void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter);
+void ferry_chan_disarm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter);
 void ferry_chan_rearm(struct ferry_chan *chan);
 void ferry_chan_kill(struct ferry_chan *chan, const char *why);
 void ferry_chan_orphan(struct ferry_chan *chan);

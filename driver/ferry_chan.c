@@ -179,7 +179,7 @@ void ferry_chan_init(struct ferry_chan *chan, struct ferry_dev *fdev, u32 nr,
 	mutex_init(&chan->cmd_lock);
 	spin_lock_init(&chan->lock);
 	INIT_LIST_HEAD(&chan->tab_node);
-	INIT_LIST_HEAD(&chan->waiters);
+	chan->waiters = RB_ROOT_CACHED;
 	timer_setup(&chan->watch, ferry_chan_watch, 0);
 }
 

@@ -3,6 +3,7 @@
  * Interrupts of channels, and who waits for them.
  */
 #include <linux/bitfield.h>
+#include <linux/sched.h>
 
 #include "ferry.h"
 #include "ferry_trace.h"
@@ -25,6 +26,11 @@
  * looking and asking is not lost. A waiter is taken off once it was notified;
  * who is not content then, arms again.
  *
+ * Waiters are in a tree, the least first, and one that is a task is woken by itself:
+ * any number of threads may wait on one queue, and an interrupt must cost no more
+ * than what it brings. Indices wrap, but those that are not done are all within half
+ * the range of HEAD. An owner who asks for others disorders his own waiters only.
+ *
  * Without waiters nothing is armed, and completions cost no interrupt.
  *
  * An interrupt can be lost by a broken device. While there are waiters a timer
@@ -33,21 +39,51 @@
 
 #define FERRY_WATCH_PERIOD	HZ
 
+static bool ferry_waiter_less(struct rb_node *a, const struct rb_node *b)
+{
+	return (s32)(rb_entry(a, struct ferry_waiter, node)->target -
+		     rb_entry(b, struct ferry_waiter, node)->target) < 0;
+}
+
+static struct ferry_waiter *ferry_chan_least(const struct ferry_chan *chan)
+{
+	return rb_entry_safe(rb_first_cached(&chan->waiters), struct ferry_waiter, node);
+}
+
+/**
+ * ferry_chan_disarm_locked() - do not ask any more, for who has the lock already
+ * @chan: channel that @waiter was armed on; &ferry_chan.lock is held
+ * @waiter: waiter
+ */
+void ferry_chan_disarm_locked(struct ferry_chan *chan, struct ferry_waiter *waiter)
+{
+	lockdep_assert_held(&chan->lock);
+
+	if (!ferry_waiter_is_armed(waiter))
+		return;
+	rb_erase_cached(&waiter->node, &chan->waiters);
+	RB_CLEAR_NODE(&waiter->node);
+}
+
+/* Take a waiter off because there is something new. It can't return before the lock is free. */
+static void ferry_chan_wake_one(struct ferry_chan *chan, struct ferry_waiter *waiter)
+{
+	ferry_chan_disarm_locked(chan, waiter);
+	if (waiter->task)
+		wake_up_process(waiter->task);
+}
+
 /* Ask for the interrupt that the least of the waiters needs. */
 static void ferry_chan_arm_least(struct ferry_chan *chan)
 {
-	struct ferry_waiter *waiter;
+	struct ferry_waiter *waiter = ferry_chan_least(chan);
 	u32 least;
 
 	lockdep_assert_held(&chan->lock);
 
-	waiter = list_first_entry_or_null(&chan->waiters, struct ferry_waiter, node);
 	if (!waiter)
 		return;
 	least = waiter->target;
-	list_for_each_entry_continue(waiter, &chan->waiters, node)
-		if ((s32)(waiter->target - least) < 0)
-			least = waiter->target;
 	if (!timer_pending(&chan->watch))
 		mod_timer(&chan->watch, jiffies + FERRY_WATCH_PERIOD);
 	if (chan->armed && chan->armed_index == least)
@@ -61,24 +97,23 @@ static void ferry_chan_arm_least(struct ferry_chan *chan)
 /* Put a waiter on, or give one that is on another target. */
 static void ferry_chan_expect(struct ferry_chan *chan, struct ferry_waiter *waiter, u32 target)
 {
+	ferry_chan_disarm_locked(chan, waiter);
 	waiter->target = target;
-	if (list_empty(&waiter->node))
-		list_add_tail(&waiter->node, &chan->waiters);
+	rb_add_cached(&waiter->node, &chan->waiters, ferry_waiter_less);
 	ferry_chan_arm_least(chan);
 }
 
 /* Take off and notify the waiters that got what they want; all, on a dead channel. */
 static void ferry_chan_wake(struct ferry_chan *chan)
 {
-	struct ferry_waiter *waiter, *next;
+	struct ferry_waiter *waiter;
 	bool any = chan->dead;
 
 	lockdep_assert_held(&chan->lock);
 
-	list_for_each_entry_safe(waiter, next, &chan->waiters, node) {
-		if (!chan->dead && !ferry_ring_done(&chan->ring, waiter->target))
-			continue;
-		list_del_init(&waiter->node);
+	while ((waiter = ferry_chan_least(chan)) &&
+	       (chan->dead || ferry_ring_done(&chan->ring, waiter->target))) {
+		ferry_chan_wake_one(chan, waiter);
 		any = true;
 	}
 	if (any && chan->cfg.notify)
@@ -227,7 +262,7 @@ void ferry_chan_disarm(struct ferry_chan *chan, struct ferry_waiter *waiter)
 	unsigned long flags;
 
 	spin_lock_irqsave(&chan->lock, flags);
-	list_del_init(&waiter->node);
+	ferry_chan_disarm_locked(chan, waiter);
 	spin_unlock_irqrestore(&chan->lock, flags);
 }
 
@@ -283,11 +318,11 @@ void ferry_chan_kill(struct ferry_chan *chan, const char *why)
  */
 void ferry_chan_orphan(struct ferry_chan *chan)
 {
-	struct ferry_waiter *waiter, *next;
+	struct ferry_waiter *waiter;
 
 	spin_lock_irq(&chan->lock);
-	list_for_each_entry_safe(waiter, next, &chan->waiters, node)
-		list_del_init(&waiter->node);
+	while ((waiter = ferry_chan_least(chan)))
+		ferry_chan_wake_one(chan, waiter);
 	chan->cfg.notify = NULL;
 	chan->cfg.restarted = NULL;
 	chan->cfg.owner = NULL;
@@ -367,7 +402,7 @@ void ferry_chan_watch(struct timer_list *timer)
 
 	spin_lock_irqsave(&chan->lock, flags);
 	/* Stopped, it interrupts nobody. */
-	if (!chan->live || chan->dead || chan->paused || list_empty(&chan->waiters))
+	if (!chan->live || chan->dead || chan->paused || RB_EMPTY_ROOT(&chan->waiters.rb_root))
 		goto out_unlock;
 	status = readl(chan->regs + FERRY_CHAN_STATUS);
 	if (FIELD_GET(FERRY_CHAN_STATUS_STATE, status) == FERRY_STATE_HALTED) {

@@ -54,7 +54,6 @@ static void ferry_queue_notify(void *owner)
 	struct ferry_queue *queue = owner;
 
 	ferry_mapped_notify(queue);
-	wake_up_all(&queue->wait);
 	wake_up_all(&queue->file->wait);
 }
 
@@ -146,8 +145,8 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 	queue->file = file;
 	mutex_init(&queue->lock);
 	init_waitqueue_head(&queue->wait);
-	INIT_LIST_HEAD(&queue->reader.node);
-	INIT_LIST_HEAD(&queue->alarm.node);
+	ferry_waiter_init(&queue->reader, NULL);
+	ferry_waiter_init(&queue->alarm, NULL);
 	cfg.owner = queue;
 	if (cmd->flags) {
 		err = ferry_mapped_create(queue, &cfg);
@@ -293,13 +292,13 @@ void ferry_queue_wake_all(struct ferry_file *file)
  */
 int ferry_queue_sleep(struct ferry_queue *queue, u32 target, struct ferry_deadline deadline)
 {
-	struct ferry_waiter waiter = { .node = LIST_HEAD_INIT(waiter.node) };
+	struct ferry_waiter waiter;
 	bool expired = false;
 	DEFINE_WAIT(wait);
 	int ret;
 
 	might_sleep();
-
+	ferry_waiter_init(&waiter, current);
 	for (;;) {
 		prepare_to_wait(&queue->wait, &wait, TASK_INTERRUPTIBLE);
 		ret = ferry_chan_arm(queue->chan, &waiter, target, queue);

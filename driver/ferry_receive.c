@@ -271,7 +271,7 @@ void ferry_rx_arm(struct ferry_rx *rx)
 			return;
 		target = ring->tail - low;
 		/* Low enough: the mark moves with the tail, but not each time. */
-		if (!list_empty(&rx->waiter.node) && target - rx->waiter.target < low)
+		if (ferry_waiter_is_armed(&rx->waiter) && target - rx->waiter.target < low)
 			return;
 	}
 	ferry_chan_arm_locked(rx->chan, &rx->waiter, target);
@@ -325,7 +325,7 @@ static void ferry_rx_restarted(void *owner)
 {
 	struct ferry_rx *rx = owner;
 
-	list_del_init(&rx->waiter.node);
+	ferry_chan_disarm_locked(rx->chan, &rx->waiter);
 	/* The device may have been without power; COALESCE is as at the start, too. */
 	ferry_port_set_idle(rx->port, rx->packets);
 	rx->mod.level = 0;
@@ -371,7 +371,7 @@ void ferry_rx_init(struct ferry_rx *rx, struct ferry_port *port, struct ferry_ch
 	INIT_LIST_HEAD(&rx->done);
 	INIT_LIST_HEAD(&rx->free);
 	INIT_LIST_HEAD(&rx->ready);
-	INIT_LIST_HEAD(&rx->waiter.node);
+	ferry_waiter_init(&rx->waiter, NULL);
 	INIT_DELAYED_WORK(&rx->work, ferry_rx_work);
 	ferry_moderation_init(&rx->mod, chan);
 }
@@ -523,7 +523,7 @@ bool ferry_rx_park(struct ferry_rx *rx)
 		spin_lock_irq(&chan->lock);
 	}
 	/* No interrupt will come for what was completed by hand. */
-	list_del_init(&rx->waiter.node);
+	ferry_chan_disarm_locked(rx->chan, &rx->waiter);
 	rx->wanted = false;
 	/* An end with nothing before it is not the next reader's; an empty packet may be. */
 	left = left && !chan->dead && !rx->failed &&

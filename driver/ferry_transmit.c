@@ -161,7 +161,7 @@ void ferry_tx_init(struct ferry_tx *tx, struct ferry_port *port, struct ferry_ch
 	tx->chan = chan;
 	init_waitqueue_head(&tx->wait);
 	mutex_init(&tx->mutex);
-	INIT_LIST_HEAD(&tx->poller.node);
+	ferry_waiter_init(&tx->poller, NULL);
 	INIT_WORK(&tx->retire, ferry_tx_retire);
 }
 

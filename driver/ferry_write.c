@@ -67,10 +67,11 @@ static ssize_t ferry_tx_put(struct ferry_tx *tx, struct iov_iter *from, bool pac
  */
 static int ferry_tx_sleep(struct ferry_tx *tx, u32 target, u32 epoch, struct file *filp)
 {
-	struct ferry_waiter waiter = { .node = LIST_HEAD_INIT(waiter.node) };
+	struct ferry_waiter waiter;
 	DEFINE_WAIT(wait);
 	int ret;
 
+	ferry_waiter_init(&waiter, NULL);
 	for (;;) {
 		prepare_to_wait(&tx->wait, &wait, TASK_INTERRUPTIBLE);
 		ret = ferry_chan_arm(tx->chan, &waiter, target, tx);
