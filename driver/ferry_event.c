@@ -114,7 +114,8 @@ static bool ferry_queue_arm_readers(struct ferry_file *file)
  */
 ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonblock)
 {
-	DEFINE_WAIT(wait);
+	/* Not prepare_to_wait(): arming may drop the last reference to a queue, and so sleep. */
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	ssize_t ret;
 
 	if (iov_iter_count(to) < sizeof(struct ferry_event))
@@ -126,14 +127,14 @@ ssize_t ferry_queue_read(struct ferry_file *file, struct iov_iter *to, bool nonb
 		if (nonblock)
 			return -EAGAIN;
 
-		prepare_to_wait(&file->wait, &wait, TASK_INTERRUPTIBLE);
+		add_wait_queue(&file->wait, &wait);
 		if (READ_ONCE(file->fdev->unplugged))
 			ret = -ENODEV;
 		else if (signal_pending(current))
 			ret = -ERESTARTSYS;
 		else if (!ferry_queue_arm_readers(file))
-			schedule();
-		finish_wait(&file->wait, &wait);
+			wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+		remove_wait_queue(&file->wait, &wait);
 		if (ret)
 			return ret;
 	}
