@@ -218,8 +218,8 @@ static inline bool ferry_waiter_is_armed(const struct ferry_waiter *waiter)
  *	before ferry_chan_may_ring() was asked again. NULL: only the kernel rings, and
  *	the indices of the ring are its own. May sleep
  * @let_go: called with @kept once the device is out of the channel's memory: by
- *	ferry_chan_release(), or later if it does not answer; may be NULL. Not
- *	called if ferry_chan_start() fails
+ *	ferry_chan_release() or a ferry_chan_start() that fails, or later if it does
+ *	not answer; may be NULL
  * @kept: what has to stay until then
  */
 struct ferry_chan_config {

@@ -211,6 +211,13 @@ static int ferry_chan_alloc_rings(struct ferry_chan *chan)
 	return -ENOMEM;
 }
 
+static void ferry_chan_let_go(struct ferry_chan *chan)
+{
+	if (chan->cfg.let_go)
+		chan->cfg.let_go(chan->cfg.kept);
+	ferry_chan_unclaim(chan);
+}
+
 /* The channel was reset: what it had is the kernel's again. */
 static void ferry_chan_free(struct ferry_chan *chan)
 {
@@ -224,9 +231,7 @@ static void ferry_chan_free(struct ferry_chan *chan)
 	if (!chan->cfg.sq)
 		dma_free_coherent(parent, ferry_chan_sq_bytes(chan), chan->ring.sq,
 				  chan->cfg.sq_dma);
-	if (chan->cfg.let_go)
-		chan->cfg.let_go(chan->cfg.kept);
-	ferry_chan_unclaim(chan);
+	ferry_chan_let_go(chan);
 }
 
 /**
@@ -328,7 +333,7 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	chan->cfg = *cfg;
 	err = ferry_chan_alloc_rings(chan);
 	if (err) {
-		ferry_chan_unclaim(chan);
+		ferry_chan_let_go(chan);
 		return err;
 	}
 	if (cfg->tab)
@@ -349,9 +354,7 @@ int ferry_chan_start(struct ferry_chan *chan, const struct ferry_chan_config *cf
 	chan->live = true;
 	spin_unlock_irq(&chan->lock);
 	err = ferry_chan_program(chan);
-	if (err)
-		chan->cfg.let_go = NULL;
-	else
+	if (!err)
 		ferry_chan_rearm(chan);
 	mutex_unlock(&chan->cmd_lock);
 	if (err)

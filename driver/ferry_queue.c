@@ -168,7 +168,7 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 		refcount_inc(&queue->refs);
 	err = ferry_chan_start(queue->chan, &cfg);
 	if (err)
-		goto err_put_chan;
+		goto err_put;
 
 	/* Counted, so that a stale handle does not mean another queue for 2^26 more. */
 	queue->handle = (u32)atomic_inc_return(&file->made) * FERRY_MAX_CHANNELS +
@@ -192,11 +192,6 @@ long ferry_queue_create(struct ferry_file *file, struct ferry_queue_create *cmd,
 
 err_release:
 	ferry_chan_release(queue->chan);
-	goto err_put;
-err_put_chan:
-	/* What does not reset may still use the rings: they are lost on purpose. */
-	if (queue->mapped && !READ_ONCE(queue->chan->broken))
-		ferry_queue_put(queue);
 err_put:
 	ferry_queue_put(queue);
 	return err;

@@ -484,13 +484,15 @@ int ferry_rx_start(struct ferry_rx *rx)
 	ferry_moderation_start(&rx->mod, &port->config);
 	cfg.kept = rx->pool;
 	err = ferry_chan_start(rx->chan, &cfg);
+	/* The channel lets go of the pool then. */
 	if (err)
-		goto err_destroy_pool;
+		goto err_forget_pool;
 	mutex_unlock(&rx->mutex);
 	return 0;
 
 err_destroy_pool:
 	ferry_pool_destroy(rx->pool);
+err_forget_pool:
 	rx->pool = NULL;
 	ferry_rx_clear(rx);
 err_free_posted:

@@ -249,13 +249,15 @@ int ferry_tx_start(struct ferry_tx *tx)
 	ferry_chan_set_coalesce(tx->chan, &count, &usecs);
 	cfg.kept = tx->pool;
 	err = ferry_chan_start(tx->chan, &cfg);
+	/* The channel lets go of the pool then. */
 	if (err)
-		goto err_destroy_pool;
+		goto err_forget_pool;
 	mutex_unlock(&tx->mutex);
 	return 0;
 
 err_destroy_pool:
 	ferry_pool_destroy(tx->pool);
+err_forget_pool:
 	tx->pool = NULL;
 err_free_blocks:
 	kfree(tx->blocks);
