@@ -209,7 +209,9 @@ static inline bool ferry_waiter_is_armed(const struct ferry_waiter *waiter)
  *	sleep
  * @restarted: instead of @notify, in the same way, when the channel was started
  *	again, and has forgotten what it was asked; may be NULL
- * @owner: whose channel it is, given to @stopped, @notify and @restarted
+ * @ended: called likewise when the channel was reset, or did not even answer that,
+ *	and parts with its owner: the last call, before who waits is told; may be NULL
+ * @owner: whose channel it is, given to @stopped, @notify, @restarted and @ended
  * @sq: memory of the SQ, or NULL: the channel allocates that of both rings
  * @sq_dma: bus address of @sq
  * @cq: memory of the CQ
@@ -229,6 +231,7 @@ struct ferry_chan_config {
 	void (*stopped)(void *owner);
 	void (*notify)(void *owner);
 	void (*restarted)(void *owner);
+	void (*ended)(void *owner);
 	void *owner;
 	void *sq;
 	dma_addr_t sq_dma;

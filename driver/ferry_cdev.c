@@ -322,8 +322,9 @@ void ferry_cdev_unplug(struct ferry_dev *fdev)
 
 	mutex_lock(&fdev->files_lock);
 	list_for_each_entry(file, &fdev->files, node) {
-		ferry_mem_zap(file);
 		ferry_file_down(file);
+		/* Until here the rings said what was true. */
+		ferry_mem_zap(file);
 	}
 	mutex_unlock(&fdev->files_lock);
 }

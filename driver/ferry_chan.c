@@ -474,8 +474,9 @@ int ferry_chan_invalidate(struct ferry_chan *chan, u32 row)
 		dev_err_ratelimited(&chan->fdev->dev,
 				    "channel %u does not let go of window %u; resetting it\n",
 				    chan->nr, row);
-		ferry_chan_kill(chan, "did not let go of a window");
+		/* Who is told that it has ended may use the memory again. */
 		err = ferry_chan_reset(chan);
+		ferry_chan_kill(chan, "did not let go of a window");
 	}
 out_unlock:
 	mutex_unlock(&chan->cmd_lock);

@@ -321,6 +321,8 @@ void ferry_chan_orphan(struct ferry_chan *chan)
 	struct ferry_waiter *waiter;
 
 	spin_lock_irq(&chan->lock);
+	if (chan->cfg.ended)
+		chan->cfg.ended(chan->cfg.owner);
 	while ((waiter = ferry_chan_least(chan)))
 		ferry_chan_wake_one(chan, waiter);
 	chan->cfg.notify = NULL;

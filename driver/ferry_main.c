@@ -414,6 +414,9 @@ static void ferry_shutdown(struct platform_device *pdev)
 	}
 	if (pm_runtime_get_if_active(&pdev->dev) != 0)
 		ferry_dev_reset(fdev);
+	/* Who polls makes no call that would fail. */
+	for (nr = 0; nr < fdev->caps.channels; nr++)
+		ferry_chan_kill(&fdev->chans[nr], "shut down");
 }
 
 static const struct of_device_id ferry_of_match[] = {

@@ -63,6 +63,11 @@ static u64 ferry_mmap_offset(const struct ferry_queue *queue, enum ferry_mmap_wh
 	       FERRY_MMAP_SHIFT;
 }
 
+static u32 ferry_mapped_unplugged(const struct ferry_queue *queue)
+{
+	return READ_ONCE(queue->file->fdev->unplugged) ? FERRY_QUEUE_GONE : 0;
+}
+
 /* With the channel's lock: its owner can't let go of the state. */
 static void ferry_mapped_tell(struct ferry_queue *queue, u32 why)
 {
@@ -98,24 +103,21 @@ void ferry_queue_signal(struct ferry_queue *queue, bool end)
 void ferry_mapped_notify(struct ferry_queue *queue)
 {
 	if (queue->chan->dead)
-		ferry_mapped_tell(queue, FERRY_QUEUE_HALTED);
+		ferry_mapped_tell(queue, ferry_mapped_unplugged(queue) ?: FERRY_QUEUE_HALTED);
 	ferry_queue_signal(queue, queue->chan->dead);
 }
 
-/**
- * ferry_mapped_end() - nothing will complete any more
- * @queue: queue; the caller has a reference
- * @why: FERRY_QUEUE_*
+/*
+ * Called by the channel with its lock held. Nothing will complete any more, and the
+ * device is out of it: not before, since who polls counts as over what has not
+ * completed then, and uses its memory again.
  */
-void ferry_mapped_end(struct ferry_queue *queue, u32 why)
+static void ferry_mapped_ended(void *owner)
 {
-	spin_lock_irq(&queue->chan->lock);
-	/* Who has closed it has told so. */
-	if (queue->chan->live && queue->chan->cfg.owner == queue) {
-		ferry_mapped_tell(queue, why);
-		ferry_queue_signal(queue, true);
-	}
-	spin_unlock_irq(&queue->chan->lock);
+	struct ferry_queue *queue = owner;
+
+	ferry_mapped_tell(queue, ferry_mapped_unplugged(queue) ?: FERRY_QUEUE_DESTROYED);
+	ferry_queue_signal(queue, true);
 }
 
 /* Called by the channel with its command lock held. */
@@ -169,6 +171,7 @@ int ferry_mapped_create(struct ferry_queue *queue, struct ferry_chan_config *cfg
 	cfg->cq = cpu + FERRY_CQ_START;
 	cfg->cq_dma = dma + FERRY_CQ_START;
 	cfg->hide = ferry_mapped_hide;
+	cfg->ended = ferry_mapped_ended;
 	cfg->let_go = ferry_mapped_let_go;
 	cfg->kept = queue;
 	return 0;

@@ -211,11 +211,8 @@ static bool ferry_queue_close(struct ferry_queue *queue)
 	/* An entry that waits for a port has moved some bytes: it says how many. */
 	if (queue->port)
 		ferry_chan_park(queue->chan);
-	ferry_mapped_end(queue, READ_ONCE(queue->file->fdev->unplugged) ? FERRY_QUEUE_GONE :
-								       FERRY_QUEUE_DESTROYED);
 	ferry_chan_release(queue->chan);
 	mutex_unlock(&queue->lock);
-	wake_up_all(&queue->wait);
 	wake_up_all(&queue->file->wait);
 	ferry_queue_put(queue);
 	return true;
@@ -259,8 +256,10 @@ void ferry_queue_destroy_all(struct ferry_file *file)
 }
 
 /**
- * ferry_queue_wake_all() - tell everybody on an open file that the device is gone
+ * ferry_queue_wake_all() - let everybody on an open file see that the device is gone
  * @file: open file
+ *
+ * Rings and doorbells still work; who polls them is told when they do not.
  */
 void ferry_queue_wake_all(struct ferry_file *file)
 {
@@ -268,7 +267,6 @@ void ferry_queue_wake_all(struct ferry_file *file)
 	u32 slot = 0;
 
 	for (; (queue = ferry_queue_next(file, &slot)); slot++) {
-		ferry_mapped_end(queue, FERRY_QUEUE_GONE);
 		wake_up_all(&queue->wait);
 		ferry_queue_put(queue);
 	}

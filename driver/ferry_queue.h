@@ -118,7 +118,6 @@ int ferry_mapped_create(struct ferry_queue *queue, struct ferry_chan_config *cfg
 void ferry_mapped_free(struct ferry_queue *queue);
 void ferry_mapped_describe(const struct ferry_queue *queue, struct ferry_queue_create *cmd);
 void ferry_mapped_notify(struct ferry_queue *queue);
-void ferry_mapped_end(struct ferry_queue *queue, u32 why);
 void ferry_queue_signal(struct ferry_queue *queue, bool end);
 
 /**

@@ -46,6 +46,69 @@ TEST_F(mapped, destroyed_queue_is_dead_and_its_doorbell_nobodys)
 	EXPECT_EQ(FERRY_OK, mq_run(&next, NOP, &self->cqe));
 }
 
+/* Who polls a queue whose entries write to this memory. */
+struct watcher {
+	pthread_t thread;
+	const struct mq *q;
+	uint8_t *p;
+	size_t length;
+};
+
+/* As soon as the queue is dead its memory is used again. */
+static void *use_when_dead(void *data)
+{
+	struct watcher *w = data;
+
+	while (!load(&w->q->state->dead))
+		;
+	memset(w->p, 0x5a, w->length);
+	return NULL;
+}
+
+static void expect_dead_when_the_device_has_let_go(struct __test_metadata *_metadata, int fd,
+						   bool unbind)
+{
+	const size_t length = 4 * MiB;
+	struct watcher w = { .length = length / 2 };
+	uint32_t buffer;
+	struct mq q;
+
+	w.q = &q;
+	w.p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, w.p);
+	if (buf_register(fd, w.p, length, 0, &buffer))
+		SKIP(return, "memory that stays when the device goes can't be registered here");
+	w.p += length / 2;
+	ASSERT_EQ(0, mq_open(&q, fd, 8));
+	mq_fill(&q, buffer, length);
+	ASSERT_EQ(0, pthread_create(&w.thread, NULL, use_when_dead, &w));
+	ASSERT_EQ(0, unbind ? unbind_device() : queue_destroy(fd, q.args.queue));
+	ASSERT_EQ(0, pthread_join(w.thread, NULL));
+	EXPECT_TRUE(all_bytes(w.p, length / 2, 0x5a));
+	munmap(w.p - length / 2, length);
+	mq_unmap(&q);
+	ASSERT_EQ(0, unbind ? rebind_device() : buf_free(fd, buffer));
+}
+
+TEST_F(mapped, destroyed_queue_is_not_dead_before_the_device_lets_go)
+{
+	for (int round = 0; round < 20; round++)
+		expect_dead_when_the_device_has_let_go(_metadata, self->fd, false);
+}
+
+TEST_F(mapped, unbound_queue_is_not_dead_before_the_device_lets_go)
+{
+	if (geteuid())
+		SKIP(return, "needs root to unbind the device");
+	for (int round = 0; round < 10; round++) {
+		int fd = node_open();
+
+		ASSERT_LE(0, fd);
+		expect_dead_when_the_device_has_let_go(_metadata, fd, true);
+		close(fd);
+	}
+}
+
 static uint32_t next_random(uint32_t *x)
 {
 	*x ^= *x << 13;

@@ -215,8 +215,8 @@ struct ferry_queue_create {
 
 /**
  * struct ferry_queue_state - what a mapped queue tells who polls it
- * @dead: FERRY_QUEUE_*; once it is not 0, it never becomes 0 again, and no
- *	completion comes any more
+ * @dead: FERRY_QUEUE_*; once it is not 0, it never becomes 0 again, no completion
+ *	comes any more, and the device has let go of what has none
  * @reserved: zero
  *
  * At the beginning of the mapping at cq_offset, which can only be read.
