@@ -290,10 +290,10 @@ static int call_mremap(struct fuzz *f, const struct call *call)
 	if (mremap(m->p, from, length, how, to->p) == MAP_FAILED) {
 		int err = errno;
 
-		if (moved)
-			map_cut(f, to, 0);
 		if (moved && length < from)
 			map_cut(f, m, length);
+		if (moved)
+			map_cut(f, to, 0);
 		return -err;
 	}
 	if (!moved)
@@ -476,7 +476,7 @@ static const struct call calls[] = {
 	{ "port open", call_open, .kind = PORT, .errnos = { EBUSY } },
 	{ "port read", call_read, .kind = PORT, .errnos = { EAGAIN, EBADF, ESPIPE } },
 	{ "port write", call_write, .kind = PORT, .errnos = { EAGAIN, EBADF, EPIPE, EMSGSIZE } },
-	{ "port fsync", call_fsync, .kind = PORT, .errnos = { EPIPE } },
+	{ "port fsync", call_fsync, .kind = PORT, .errnos = { EPIPE, EIO } },
 	{ "port poll", call_poll, .kind = PORT },
 };
 
