@@ -414,9 +414,11 @@ int ferry_rx_start(struct ferry_rx *rx);
 bool ferry_rx_park(struct ferry_rx *rx);
 void ferry_rx_stop(struct ferry_rx *rx);
 u32 ferry_rx_reap(struct ferry_rx *rx);
-void ferry_rx_refill(struct ferry_rx *rx);
 void ferry_rx_arm(struct ferry_rx *rx);
 void ferry_rx_wake(struct ferry_rx *rx);
+
+/* ferry_refill.c */
+void ferry_rx_refill(struct ferry_rx *rx);
 
 /* ferry_write.c */
 ssize_t ferry_tx_write(struct ferry_tx *tx, struct file *filp, struct iov_iter *from,
