@@ -308,7 +308,6 @@ static void test_commands(const void *opaque)
     const FerryRoute *route = opaque;
     FerryDev *dev = ferry_new(route->from, MACHINE, SLOW);
     unsigned int revoked = 0;
-    uint64_t spent = 0;
     FerryQueue q[3];
     FerryCqe cqe;
 
@@ -336,10 +335,7 @@ static void test_commands(const void *opaque)
     ferry_queue_wait_state(&q[1], FERRY_STATE_IDLE);
     ferry_queue_wait_state(&q[2], FERRY_STATE_IDLE);
     g_assert_cmphex(ferry_queue_read(&q[2], FERRY_CHAN_CONFIG), ==, 0);
-    while (ferry_queue_read(&q[0], FERRY_CHAN_STATUS) &
-           FERRY_CHAN_STATUS_INVAL_BUSY) {
-        ferry_poll(dev, &spent);
-    }
+    ferry_queue_wait_invalidated(&q[0]);
     /* The row is VALID again: only the invalidation ends the running entry. */
     while (q[0].head < 60) {
         cqe = ferry_queue_reap(&q[0]);

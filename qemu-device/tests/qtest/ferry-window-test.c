@@ -32,10 +32,7 @@ static void expect(FerryQueue *q, uint8_t op, uint32_t len, uint64_t src,
         g_assert_cmpuint(cqe.len, ==, len);
     } else {
         g_assert_cmpuint(cqe.len, <=, len);
-        ferry_queue_assert_error(q, FERRY_CHAN_ERR_STATUS_VALID | status,
-                                 index, addr);
-        ferry_queue_write(q, FERRY_CHAN_ERR_STATUS,
-                          FERRY_CHAN_ERR_STATUS_VALID);
+        ferry_queue_take_error(q, status, index, addr);
     }
 }
 
@@ -429,11 +426,7 @@ static void check_revoke(FerryQueue *q, uint32_t what, bool revalidate)
         qtest_writel(dev->qts, q->wt + 7 * FERRY_ROW_SIZE + FERRY_ROW_FLAGS,
                      RW);
     }
-    spent = 0;
-    while (ferry_queue_read(q, FERRY_CHAN_STATUS) &
-           FERRY_CHAN_STATUS_INVAL_BUSY) {
-        ferry_poll(dev, &spent);
-    }
+    ferry_queue_wait_invalidated(q);
     /* It has completed by now, and touches the memory no more. */
     g_assert_true(ferry_queue_done(q, q->head));
     cqe = ferry_queue_reap(q);
@@ -444,11 +437,8 @@ static void check_revoke(FerryQueue *q, uint32_t what, bool revalidate)
         g_assert_cmpuint(cqe.status, ==, FERRY_ERR_WINDOW_REVOKED);
         g_assert_cmpuint(cqe.len, >, 0);
         g_assert_cmpuint(cqe.len, <, BIG);
-        ferry_queue_assert_error(q, FERRY_CHAN_ERR_STATUS_VALID |
-                                 FERRY_ERR_WINDOW_REVOKED, q->head - 1,
-                                 ferry_at(7, 0));
-        ferry_queue_write(q, FERRY_CHAN_ERR_STATUS,
-                          FERRY_CHAN_ERR_STATUS_VALID);
+        ferry_queue_take_error(q, FERRY_ERR_WINDOW_REVOKED, q->head - 1,
+                               ferry_at(7, 0));
     }
     for (uint32_t i = 0; i < cqe.len; i++) {
         g_assert_cmphex(found[i], ==, 0xff);

@@ -303,6 +303,14 @@ void ferry_queue_assert_error(FerryQueue *q, uint32_t status, uint32_t index,
     g_assert_cmphex(ferry_queue_read64(q, FERRY_CHAN_ERR_ADDR_LO), ==, addr);
 }
 
+void ferry_queue_take_error(FerryQueue *q, uint32_t status, uint32_t index,
+                            uint64_t addr)
+{
+    ferry_queue_assert_error(q, FERRY_CHAN_ERR_STATUS_VALID | status, index,
+                             addr);
+    ferry_queue_write(q, FERRY_CHAN_ERR_STATUS, FERRY_CHAN_ERR_STATUS_VALID);
+}
+
 /* Registers, and in every slot of the CQ a seq that cannot be its next */
 void ferry_queue_configure(FerryQueue *q)
 {
@@ -356,16 +364,21 @@ void ferry_queue_row(FerryQueue *q, unsigned int row, uint64_t base,
                    sizeof(data));
 }
 
-/* WIN_INVALIDATE of a row or of ALL, and the wait for its end */
-void ferry_queue_invalidate(FerryQueue *q, uint32_t what)
+void ferry_queue_wait_invalidated(FerryQueue *q)
 {
     uint64_t spent = 0;
 
-    ferry_queue_write(q, FERRY_CHAN_WIN_INVALIDATE, what);
     while (ferry_queue_read(q, FERRY_CHAN_STATUS) &
            FERRY_CHAN_STATUS_INVAL_BUSY) {
         ferry_poll(q->dev, &spent);
     }
+}
+
+/* WIN_INVALIDATE of a row or of ALL, and the wait for its end */
+void ferry_queue_invalidate(FerryQueue *q, uint32_t what)
+{
+    ferry_queue_write(q, FERRY_CHAN_WIN_INVALIDATE, what);
+    ferry_queue_wait_invalidated(q);
 }
 
 /*

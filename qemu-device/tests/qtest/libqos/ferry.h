@@ -127,10 +127,14 @@ void ferry_queue_wait_state(FerryQueue *q, uint32_t state);
 void ferry_queue_reset(FerryQueue *q);
 void ferry_queue_assert_error(FerryQueue *q, uint32_t status, uint32_t index,
                               uint64_t addr);
+/* The same of one that is VALID; then it is acknowledged. */
+void ferry_queue_take_error(FerryQueue *q, uint32_t status, uint32_t index,
+                            uint64_t addr);
 
 void ferry_queue_row(FerryQueue *q, unsigned int row, uint64_t base,
                      uint64_t size, uint32_t flags, uint32_t first);
 void ferry_queue_invalidate(FerryQueue *q, uint32_t what);
+void ferry_queue_wait_invalidated(FerryQueue *q);
 
 static inline uint64_t ferry_at(uint16_t window, uint64_t offset)
 {
