@@ -242,7 +242,7 @@ static void writer_process(struct end *me)
 
 		pattern(buf, len, seed);
 		n = write_all(fd, buf, len);
-		if (n != len)
+		if (n != (ssize_t)len)
 			leave(me, n);
 		me->crc = crc32c(me->crc, buf, len);
 		__atomic_store_n(&me->bytes, me->bytes + len, __ATOMIC_RELEASE);

@@ -169,7 +169,7 @@ static void *read_rounds(void *data)
 	__atomic_store_n(&r->tid, gettid(), __ATOMIC_RELEASE);
 	for (int i = 0; i < r->count; i++) {
 		r->result = read_all(r->fd, r->buf, r->len);
-		if (r->result != r->len)
+		if (r->result != (ssize_t)r->len)
 			break;
 		__atomic_store_n(&r->done, i + 1, __ATOMIC_RELEASE);
 	}
