@@ -144,6 +144,9 @@ void ferry_port_forget_hangup(struct ferry_port *port)
 
 static int ferry_port_open_rx(struct ferry_port *port)
 {
+	int err;
+
+	mutex_lock(&port->rx.mutex);
 	/* What a reader has left comes before it. */
 	if (!port->rx.pool)
 		ferry_port_forget_hangup(port);
@@ -153,13 +156,20 @@ static int ferry_port_open_rx(struct ferry_port *port)
 	port->rx.skip = false;
 	spin_unlock_irq(&port->rx.chan->lock);
 	ferry_port_set_idle(port, false);
-	return ferry_rx_start(&port->rx);
+	err = ferry_rx_start(&port->rx);
+	mutex_unlock(&port->rx.mutex);
+	return err;
 }
 
 static int ferry_port_open_tx(struct ferry_port *port)
 {
+	int err;
+
+	mutex_lock(&port->tx.mutex);
 	port->tx.packets = false;
-	return ferry_tx_start(&port->tx);
+	err = ferry_tx_start(&port->tx);
+	mutex_unlock(&port->tx.mutex);
+	return err;
 }
 
 /**
@@ -224,39 +234,28 @@ void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs)
 		WRITE_ONCE(port->reader, NULL);
 		wake_up_all(&rx->wait);
 		fasync_helper(-1, filp, 0, &rx->fasync);
+		mutex_lock(&rx->mutex);
 		if (rx->pool && !ferry_rx_park(rx))
 			ferry_rx_stop(rx);
+		mutex_unlock(&rx->mutex);
 	}
 	if (dirs & FMODE_WRITE && port->writer == filp) {
 		WRITE_ONCE(port->writer, NULL);
 		wake_up_all(&tx->wait);
 		fasync_helper(-1, filp, 0, &tx->fasync);
+		mutex_lock(&tx->mutex);
 		if (tx->pool && !ferry_tx_linger(tx))
 			ferry_tx_stop(tx);
+		mutex_unlock(&tx->mutex);
 	}
 }
 
-/**
- * ferry_port_flush() - drop what is under way
- * @port: port; &ferry_port.lock is held
- * @filp: open file
- * @dirs: which, all of which it has: FMODE_READ, FMODE_WRITE
- *
- * In the driver and in the device. In loopback what one direction has in the
- * device is the other's, too. Whoever sleeps on one of them looks again: what he
- * was armed for is gone. May sleep.
- *
- * Return: 0, or what starting a channel fails with; then every further call on
- * the direction fails.
- */
-int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
+/* With the mutexes of the directions: who comes meanwhile waits until they are back. */
+static int ferry_port_flush_locked(struct ferry_port *port, fmode_t dirs)
 {
-	bool packets = port->rx.packets;
 	int tx_err = 0;
 	int err = 0;
 	u32 cmd = 0;
-
-	lockdep_assert_held(&port->lock);
 
 	if (dirs & FMODE_WRITE && port->tx.pool)
 		ferry_tx_stop(&port->tx);
@@ -270,7 +269,7 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 	/* It has happened when this returns. */
 	ferry_port_status(port);
 	if (dirs & FMODE_READ) {
-		ferry_port_set_idle(port, packets);
+		ferry_port_set_idle(port, port->rx.packets);
 		err = ferry_rx_start(&port->rx);
 		/* Who polls is told what read would say. */
 		if (err)
@@ -286,6 +285,38 @@ int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs)
 		kill_fasync(&port->tx.fasync, SIGIO, POLL_OUT);
 	}
 	return tx_err ?: err;
+}
+
+/**
+ * ferry_port_flush() - drop what is under way
+ * @port: port; &ferry_port.lock is held
+ * @dirs: which, all of which the caller has: FMODE_READ, FMODE_WRITE
+ *
+ * In the driver and in the device. In loopback what one direction has in the
+ * device is the other's, too. Whoever sleeps on one of them looks again: what he
+ * was armed for is gone. May sleep.
+ *
+ * Return: 0; -ERESTARTSYS, and nothing is done; or what starting a channel fails
+ * with; then every further call on the direction fails.
+ */
+int ferry_port_flush(struct ferry_port *port, fmode_t dirs)
+{
+	int err = -ERESTARTSYS;
+
+	lockdep_assert_held(&port->lock);
+
+	/* Both, or none, as for the mode. */
+	if (dirs & FMODE_READ && mutex_lock_interruptible(&port->rx.mutex))
+		return err;
+	if (dirs & FMODE_WRITE && mutex_lock_interruptible(&port->tx.mutex))
+		goto out_unlock_rx;
+	err = ferry_port_flush_locked(port, dirs);
+	if (dirs & FMODE_WRITE)
+		mutex_unlock(&port->tx.mutex);
+out_unlock_rx:
+	if (dirs & FMODE_READ)
+		mutex_unlock(&port->rx.mutex);
+	return err;
 }
 
 static void ferry_port_release(struct device *dev)
@@ -466,10 +497,14 @@ void ferry_ports_unplug(struct ferry_dev *fdev)
 	list_for_each_entry(port, &fdev->ports, node) {
 		mutex_lock(&port->lock);
 		port->down = true;
+		mutex_lock(&port->rx.mutex);
 		if (port->rx.pool)
 			ferry_rx_stop(&port->rx);
+		mutex_unlock(&port->rx.mutex);
+		mutex_lock(&port->tx.mutex);
 		if (port->tx.pool)
 			ferry_tx_stop(&port->tx);
+		mutex_unlock(&port->tx.mutex);
 		mutex_unlock(&port->lock);
 		cancel_work_sync(&port->tx.retire);
 	}

@@ -387,7 +387,7 @@ bool ferry_port_config_valid(const struct ferry_caps *caps,
 int ferry_port_configure(struct ferry_port *port, const struct ferry_port_config *config);
 int ferry_port_open(struct ferry_port *port, struct file *filp);
 void ferry_port_close(struct ferry_port *port, struct file *filp, fmode_t dirs);
-int ferry_port_flush(struct ferry_port *port, struct file *filp, fmode_t dirs);
+int ferry_port_flush(struct ferry_port *port, fmode_t dirs);
 u32 ferry_port_status(struct ferry_port *port);
 void ferry_port_set_idle(struct ferry_port *port, bool packets);
 void ferry_port_forget_hangup(struct ferry_port *port);

@@ -324,17 +324,15 @@ static bool ferry_rx_unpark(struct ferry_rx *rx)
 		ferry_rx_stop(rx);
 		return false;
 	}
-	mutex_lock(&rx->mutex);
 	/* Of the last reader's last read. */
 	WRITE_ONCE(rx->eof, false);
 	WRITE_ONCE(rx->last_packet, 0);
-	mutex_unlock(&rx->mutex);
 	return true;
 }
 
 /**
  * ferry_rx_start() - begin to receive
- * @rx: direction, stopped or parked; &ferry_port.lock is held
+ * @rx: direction, stopped or parked; &ferry_port.lock and @rx's mutex are held
  *
  * May sleep.
  *
@@ -356,15 +354,15 @@ int ferry_rx_start(struct ferry_rx *rx)
 	int err = -ENOMEM;
 
 	lockdep_assert_held(&port->lock);
+	lockdep_assert_held(&rx->mutex);
 
 	if (ferry_rx_unpark(rx))
 		return 0;
-	mutex_lock(&rx->mutex);
 	/* A flush that could not start again has failed it. */
 	WRITE_ONCE(rx->failed, false);
 	rx->posted = kcalloc(size, sizeof(*rx->posted), GFP_KERNEL_ACCOUNT);
 	if (!rx->posted)
-		goto err_unlock;
+		return -ENOMEM;
 	rx->pool = ferry_pool_create(port, DMA_FROM_DEVICE, max(size / 8, 4));
 	if (!rx->pool)
 		goto err_free_posted;
@@ -380,7 +378,6 @@ int ferry_rx_start(struct ferry_rx *rx)
 	/* The channel lets go of the pool then. */
 	if (err)
 		goto err_forget_pool;
-	mutex_unlock(&rx->mutex);
 	return 0;
 
 err_destroy_pool:
@@ -391,14 +388,12 @@ err_forget_pool:
 err_free_posted:
 	kfree(rx->posted);
 	rx->posted = NULL;
-err_unlock:
-	mutex_unlock(&rx->mutex);
 	return err;
 }
 
 /**
  * ferry_rx_park() - the reader has closed: stop, and keep what was not read
- * @rx: direction, started; &ferry_port.lock is held
+ * @rx: direction, started; &ferry_port.lock and @rx's mutex are held
  *
  * Return: false if there is nothing to keep, and ferry_rx_stop() can follow.
  */
@@ -408,8 +403,8 @@ bool ferry_rx_park(struct ferry_rx *rx)
 	bool left;
 
 	lockdep_assert_held(&rx->port->lock);
+	lockdep_assert_held(&rx->mutex);
 
-	mutex_lock(&rx->mutex);
 	/* Stopped, not reset: that would lose what the running RECV has taken. */
 	left = !ferry_chan_park(chan);
 	spin_lock_irq(&chan->lock);
@@ -426,21 +421,20 @@ bool ferry_rx_park(struct ferry_rx *rx)
 		(rx->packets && rx->ends - rx->hups != rx->ends_taken - rx->hups_taken));
 	spin_unlock_irq(&chan->lock);
 	cancel_delayed_work_sync(&rx->work);
-	mutex_unlock(&rx->mutex);
 	return left;
 }
 
 /**
  * ferry_rx_stop() - receive no more, and drop what nobody has read
- * @rx: direction, started; &ferry_port.lock is held
+ * @rx: direction, started; &ferry_port.lock and @rx's mutex are held
  *
  * May sleep.
  */
 void ferry_rx_stop(struct ferry_rx *rx)
 {
 	lockdep_assert_held(&rx->port->lock);
+	lockdep_assert_held(&rx->mutex);
 
-	mutex_lock(&rx->mutex);
 	/* The blocks go with it, or later if the device does not let go. */
 	ferry_chan_release(rx->chan);
 	cancel_delayed_work_sync(&rx->work);
@@ -449,5 +443,4 @@ void ferry_rx_stop(struct ferry_rx *rx)
 	kfree(rx->posted);
 	rx->posted = NULL;
 	ferry_rx_clear(rx);
-	mutex_unlock(&rx->mutex);
 }

@@ -155,7 +155,7 @@ static long ferry_stream_control(struct ferry_port *port, struct file *filp, uns
 	else if (!ferry_stream_has(port, filp, ferry_stream_dirs(ctl.flags)))
 		ret = -EPIPE;
 	else if (cmd == FERRY_PORT_IOC_FLUSH)
-		ret = ferry_port_flush(port, filp, ferry_stream_dirs(ctl.flags));
+		ret = ferry_port_flush(port, ferry_stream_dirs(ctl.flags));
 	else
 		ferry_port_close(port, filp, ferry_stream_dirs(ctl.flags));
 	mutex_unlock(&port->lock);

@@ -119,7 +119,7 @@ static void ferry_tx_stopped(void *owner)
 
 /**
  * ferry_tx_linger() - the writer has closed: may the channel be stopped?
- * @tx: direction, started; &ferry_port.lock is held
+ * @tx: direction, started; &ferry_port.lock and @tx's mutex are held
  *
  * Return: false if it may; true: it will be when all is sent.
  */
@@ -128,14 +128,13 @@ bool ferry_tx_linger(struct ferry_tx *tx)
 	struct ferry_chan *chan = tx->chan;
 
 	lockdep_assert_held(&tx->port->lock);
+	lockdep_assert_held(&tx->mutex);
 
-	mutex_lock(&tx->mutex);
 	ferry_tx_reap(tx);
 	spin_lock_irq(&chan->lock);
 	tx->lingering = chan->ring.head != chan->ring.tail &&
 			ferry_chan_arm_locked(chan, &tx->poller, chan->ring.tail);
 	spin_unlock_irq(&chan->lock);
-	mutex_unlock(&tx->mutex);
 	return tx->lingering;
 }
 
@@ -144,8 +143,10 @@ static void ferry_tx_retire(struct work_struct *work)
 	struct ferry_tx *tx = container_of(work, struct ferry_tx, retire);
 
 	mutex_lock(&tx->port->lock);
+	mutex_lock(&tx->mutex);
 	if (tx->lingering && !ferry_tx_linger(tx))
 		ferry_tx_stop(tx);
+	mutex_unlock(&tx->mutex);
 	mutex_unlock(&tx->port->lock);
 }
 
@@ -185,12 +186,10 @@ static bool ferry_tx_resume(struct ferry_tx *tx)
 
 	if (!tx->lingering)
 		return false;
-	mutex_lock(&tx->mutex);
 	ferry_tx_reap(tx);
 	/* What the last writer lacked or lost is not this one's. */
 	WRITE_ONCE(tx->need, 1);
 	WRITE_ONCE(tx->failed, false);
-	mutex_unlock(&tx->mutex);
 	spin_lock_irq(&chan->lock);
 	tx->lingering = false;
 	lives = !chan->dead;
@@ -202,7 +201,7 @@ static bool ferry_tx_resume(struct ferry_tx *tx)
 
 /**
  * ferry_tx_start() - make ready to send
- * @tx: direction, stopped or lingering; &ferry_port.lock is held
+ * @tx: direction, stopped or lingering; &ferry_port.lock and @tx's mutex are held
  *
  * May sleep.
  *
@@ -226,17 +225,17 @@ int ferry_tx_start(struct ferry_tx *tx)
 	int err = -ENOMEM;
 
 	lockdep_assert_held(&port->lock);
+	lockdep_assert_held(&tx->mutex);
 
 	if (ferry_tx_resume(tx))
 		return 0;
-	mutex_lock(&tx->mutex);
 	WRITE_ONCE(tx->failed, false);
 	tx->queued = 0;
 	tx->accepted = 0;
 	tx->need = 1;
 	tx->blocks = kcalloc(size, sizeof(*tx->blocks), GFP_KERNEL_ACCOUNT);
 	if (!tx->blocks)
-		goto err_unlock;
+		return -ENOMEM;
 	tx->pool = ferry_pool_create(port, DMA_TO_DEVICE, 0);
 	if (!tx->pool)
 		goto err_free_blocks;
@@ -252,7 +251,6 @@ int ferry_tx_start(struct ferry_tx *tx)
 	/* The channel lets go of the pool then. */
 	if (err)
 		goto err_forget_pool;
-	mutex_unlock(&tx->mutex);
 	return 0;
 
 err_destroy_pool:
@@ -262,22 +260,20 @@ err_forget_pool:
 err_free_blocks:
 	kfree(tx->blocks);
 	tx->blocks = NULL;
-err_unlock:
-	mutex_unlock(&tx->mutex);
 	return err;
 }
 
 /**
  * ferry_tx_stop() - send no more, and drop what the port has not taken
- * @tx: direction, started; &ferry_port.lock is held
+ * @tx: direction, started; &ferry_port.lock and @tx's mutex are held
  *
  * May sleep.
  */
 void ferry_tx_stop(struct ferry_tx *tx)
 {
 	lockdep_assert_held(&tx->port->lock);
+	lockdep_assert_held(&tx->mutex);
 
-	mutex_lock(&tx->mutex);
 	/* Who finds the channel gone, or another, sees that. */
 	WRITE_ONCE(tx->epoch, tx->epoch + 1);
 	/* The blocks go with it, or later if the device does not let go. */
@@ -287,5 +283,4 @@ void ferry_tx_stop(struct ferry_tx *tx)
 	tx->pool = NULL;
 	kfree(tx->blocks);
 	tx->blocks = NULL;
-	mutex_unlock(&tx->mutex);
 }

@@ -203,8 +203,9 @@ static void *flush_often(void *data)
 {
 	struct sleeper *s = data;
 
-	for (int i = 0; i < 5 && !s->result; i++)
-		s->result = port_control(s->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX);
+	for (int i = 0; i < (s->how ? 100 : 5) && !s->result; i++)
+		s->result = port_control(s->fd, FERRY_PORT_IOC_FLUSH,
+					 FERRY_PORT_RX | (s->how ? FERRY_PORT_TX : 0));
 	__atomic_store_n(&s->tid, 0, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -228,6 +229,28 @@ TEST_F(wake, who_polls_beside_a_flush_is_woken)
 	}
 	/* By interrupts, and not by the timer that looks for lost ones. */
 	EXPECT_EQ(before, lost_interrupts());
+}
+
+/* It is away for a moment only, and who comes meanwhile waits for it. */
+TEST_F(wake, calls_beside_a_flush_do_not_fail)
+{
+	struct sleeper s = { .fd = self->fd, .tid = 1, .how = 'b' };
+	int calls = 0, n;
+
+	set_nonblock(self->fd, true);
+	ASSERT_EQ(0, pthread_create(&s.thread, NULL, flush_often, &s));
+	for (; __atomic_load_n(&s.tid, __ATOMIC_ACQUIRE); calls++) {
+		ssize_t wrote = do_write(self->fd, self->buf, 4096);
+		ssize_t got = do_read(self->fd, self->buf, 4096);
+
+		ASSERT_TRUE(wrote > 0 || wrote == -EAGAIN) TH_LOG("write: %zd", wrote);
+		ASSERT_TRUE(got > 0 || got == -EAGAIN) TH_LOG("read: %zd", got);
+		ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &n));
+		ASSERT_EQ(0, ioctl(self->fd, TIOCOUTQ, &n));
+	}
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(0, s.result);
+	EXPECT_LT(0, calls);
 }
 
 struct stuck {
@@ -306,6 +329,8 @@ TEST_F(wake, who_looks_is_not_stuck_behind_a_page_fault)
 		EXPECT_EQ(-1, err);
 		EXPECT_EQ(EINTR, errno);
 		err = port_mode(self->fd, 0);
+		EXPECT_EQ(-EINTR, err);
+		err = port_control(self->fd, FERRY_PORT_IOC_FLUSH, FERRY_PORT_RX | FERRY_PORT_TX);
 		EXPECT_EQ(-EINTR, err);
 		signal(SIGUSR1, SIG_IGN);
 		ASSERT_EQ(0, give_page(uffd, s.page));
