@@ -176,7 +176,7 @@ static int ferry_rx_find_packet(struct ferry_rx *rx)
 /* A packet, as much as there is room for; the rest is dropped. */
 static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
 {
-	struct ferry_block *block, *next;
+	struct ferry_block *block, *next, *last = NULL;
 	size_t done = 0;
 	u32 len = 0, n;
 	u32 end = 0;
@@ -194,14 +194,14 @@ static ssize_t ferry_rx_take_packet(struct ferry_rx *rx, struct iov_iter *to)
 		done += n;
 		len += block->len - block->pos;
 		end = block->flags;
+		last = block;
 		if (end)
 			break;
 	}
+	/* Of one that was cut @last has no end, and what comes meanwhile lies behind it. */
 	list_for_each_entry_safe(block, next, &rx->mine, node) {
-		bool last = block->flags;
-
 		ferry_rx_finish(rx, block);
-		if (last)
+		if (block == last)
 			break;
 	}
 	rx->last_packet = len;

@@ -286,6 +286,7 @@ struct packets {
 	pthread_t thread;
 	int fd;
 	int count;
+	size_t len;
 	int wrong;
 };
 
@@ -319,6 +320,51 @@ TEST_F(packet, many_packets_stay_apart_under_load)
 	}
 	ASSERT_EQ(0, pthread_join(p.thread, NULL));
 	EXPECT_EQ(0, p.wrong);
+}
+
+/* A long one, its end, and numbered ones behind it. */
+static void *write_long_and_numbers(void *data)
+{
+	struct packets *p = data;
+	uint8_t *buf = calloc(1, p->len);
+
+	p->wrong = do_write(p->fd, buf, p->len) != (ssize_t)p->len ||
+		   port_mode(p->fd, FERRY_PORT_MODE_PACKET) || do_write(p->fd, buf, 0);
+	for (int i = 0; i < p->count; i++)
+		p->wrong += do_write(p->fd, &i, sizeof(i)) != sizeof(i);
+	free(buf);
+	return NULL;
+}
+
+/* While the blocks of one that was cut are given back, the device fills them again. */
+TEST_F(packet, nothing_is_dropped_with_a_packet_that_was_cut)
+{
+	struct packets p = { .count = 300, .len = 2 * 1024 * 256 + 100 };
+	int i, n;
+
+	close(self->fd);
+	ASSERT_EQ(0, port_set(0, "buffer_size", 256));
+	ASSERT_EQ(0, port_set(0, "entries", 1024));
+	self->fd = port_open(0, O_RDONLY);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, port_mode(self->fd, FERRY_PORT_MODE_PACKET));
+	p.fd = port_open(0, O_WRONLY);
+	ASSERT_LE(0, p.fd);
+	ASSERT_EQ(0, pthread_create(&p.thread, NULL, write_long_and_numbers, &p));
+	ASSERT_EQ(POLLIN, port_ready(self->fd, POLLIN, 30000));
+	ASSERT_EQ(100, do_read(self->fd, self->in, 100));
+	for (i = 0; i < p.count; i++) {
+		ASSERT_EQ(POLLIN, port_ready(self->fd, POLLIN, 10000)) TH_LOG("packet %d", i);
+		ASSERT_EQ(sizeof(n), do_read(self->fd, &n, sizeof(n)));
+		ASSERT_EQ(i, n);
+	}
+	ASSERT_EQ(0, pthread_join(p.thread, NULL));
+	EXPECT_EQ(0, p.wrong);
+	close(p.fd);
+	close(self->fd);
+	self->fd = -1;
+	ASSERT_EQ(0, port_set(0, "buffer_size", 4096));
+	ASSERT_EQ(0, port_set(0, "entries", 64));
 }
 
 /* A write is what the mode was when it began, however long it takes. */
